@@ -1,0 +1,1 @@
+"""Long work: fetching, building, booting, testing, judging, mailing."""
