@@ -1,0 +1,179 @@
+"""Settings: the one place where the environment and the TOML file are read.
+
+Order of trust: arguments, environment (`REROLL_...`, and `DATABASE_URL`), the TOML file, defaults. The file is the
+one that `REROLL_CONFIG` names, else `reroll.toml` in the working directory, else `/etc/reroll.toml`.
+"""
+
+import os
+import tomllib
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from app.errors import SubmissionError
+
+CONFIG_PLACES = (Path("reroll.toml"), Path("/etc/reroll.toml"))
+Seconds = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoreSettings(_Section):
+    """Where threads come from; `origin` is the URL of one inbox, such as `https://lore.kernel.org/bpf`."""
+
+    origin: str = "https://lore.kernel.org/all"
+    contact: str = ""
+    timeout: Seconds = timedelta(seconds=30)
+    pause: timedelta = timedelta(seconds=1)
+    cache_for: timedelta = timedelta(minutes=10)
+    max_bytes: int = Field(default=50_000_000, gt=0)
+
+
+class TreeSettings(_Section):
+    """One kernel tree: a git URL or local path, its default ref, and the subject tags that route to it."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    url: str
+    ref: str = "HEAD"
+    tags: tuple[str, ...] = ()
+
+
+class ProfileSettings(_Section):
+    """A named way to test. `config` names fragments beside the shipped ones; `core` are tests always run."""
+
+    config: tuple[str, ...] = ("bpf-quick.config",)
+    core: tuple[str, ...] = ("bpf_iter", "verifier_log", "log_buf")
+    cpus: int = Field(default=2, ge=1)
+    memory_mb: int = Field(default=2048, ge=256)
+    boot_timeout: Seconds = timedelta(seconds=90)
+    silence_timeout: Seconds = timedelta(seconds=120)
+    test_timeout: Seconds = timedelta(minutes=20)
+    build_timeout: Seconds = timedelta(minutes=60)
+    build_memory_mb: int = Field(default=8192, ge=1024)
+    build_processes: int = Field(default=2048, ge=64)
+    jobs: int = Field(default=0, ge=0)
+
+
+class MailMode(StrEnum):
+    """What becomes of a report: nothing, shown on the page only, or sent."""
+
+    OFF = "off"
+    PREVIEW = "preview"
+    SEND = "send"
+
+
+class MailSettings(_Section):
+    """How a report leaves; only the author of the revision and `to` ever get one."""
+
+    mode: MailMode = MailMode.OFF
+    host: str = "127.0.0.1"
+    port: int = 25
+    sender: str = "Reroll <reroll@localhost>"
+    to: tuple[str, ...] = ()
+    timeout: Seconds = timedelta(seconds=30)
+
+
+def _root_or_home(root: str, variable: str, home: str) -> Path:
+    if os.geteuid() == 0:
+        return Path(root)
+    return Path(os.environ.get(variable) or Path.home() / home) / "reroll"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; see `reroll.example.toml` for each with its meaning."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REROLL_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    database_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("database_url", "DATABASE_URL", "REROLL_DATABASE_URL")
+    )
+    state_dir: Path = Field(
+        default_factory=lambda: _root_or_home("/var/lib/reroll", "XDG_DATA_HOME", ".local/share")
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: _root_or_home("/var/cache/reroll", "XDG_CACHE_HOME", ".cache")
+    )
+    public_url: str = "http://127.0.0.1:8000"
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8000
+    lore: LoreSettings = LoreSettings()
+    trees: tuple[TreeSettings, ...] = ()
+    profiles: dict[str, ProfileSettings] = Field(default_factory=lambda: {"bpf-quick": ProfileSettings()})
+    default_profile: str = "bpf-quick"
+    mail: MailSettings = MailSettings()
+
+    @model_validator(mode="after")
+    def _profile_exists(self) -> Self:
+        if self.default_profile not in self.profiles:
+            message = (
+                f"default_profile is {self.default_profile!r}, but only {sorted(self.profiles)} are defined"
+            )
+            raise ValueError(message)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not wanted: one file only
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not wanted
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file."""
+        path = config_file()
+        toml = [TomlConfigSettingsSource(settings_cls, toml_file=path)] if path else []
+        return (init_settings, env_settings, *toml)
+
+
+def config_file() -> Path | None:
+    """Return the TOML file in force, or None.
+
+    Raises:
+        SubmissionError: `REROLL_CONFIG` names a file that is not there.
+    """
+    named = os.environ.get("REROLL_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise SubmissionError(f"REROLL_CONFIG names {named}, which is not a file")
+        return Path(named)
+    return next((place for place in CONFIG_PLACES if place.is_file()), None)
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the field types are checked by pydantic
+    """Read the settings.
+
+    Raises:
+        SubmissionError: the TOML cannot be read or a value is not allowed; says the file, the key and the reason.
+    """
+    path = config_file()
+    where = str(path) if path else "the environment"
+    try:
+        return Settings(**overrides)
+    except tomllib.TOMLDecodeError as error:
+        raise SubmissionError(f"{where} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise SubmissionError(
+            f"settings in {where} (or REROLL_ variables) are not right: {problems}"
+        ) from error
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings, read once."""
+    return load_settings()
