@@ -94,19 +94,13 @@ def _root_or_home(root: str, variable: str, home: str) -> Path:
 class Settings(BaseSettings):
     """Everything that can be set; see `reroll.example.toml` for each with its meaning."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="REROLL_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="REROLL_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     database_url: str | None = Field(
         default=None, validation_alias=AliasChoices("database_url", "DATABASE_URL", "REROLL_DATABASE_URL")
     )
-    state_dir: Path = Field(
-        default_factory=lambda: _root_or_home("/var/lib/reroll", "XDG_DATA_HOME", ".local/share")
-    )
-    cache_dir: Path = Field(
-        default_factory=lambda: _root_or_home("/var/cache/reroll", "XDG_CACHE_HOME", ".cache")
-    )
+    state_dir: Path = Field(default_factory=lambda: _root_or_home("/var/lib/reroll", "XDG_DATA_HOME", ".local/share"))
+    cache_dir: Path = Field(default_factory=lambda: _root_or_home("/var/cache/reroll", "XDG_CACHE_HOME", ".cache"))
     public_url: str = "http://127.0.0.1:8000"
     listen_host: str = "127.0.0.1"
     listen_port: int = 8000
@@ -119,9 +113,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _profile_exists(self) -> Self:
         if self.default_profile not in self.profiles:
-            message = (
-                f"default_profile is {self.default_profile!r}, but only {sorted(self.profiles)} are defined"
-            )
+            message = f"default_profile is {self.default_profile!r}, but only {sorted(self.profiles)} are defined"
             raise ValueError(message)
         return self
 
@@ -168,9 +160,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the field typ
         raise SubmissionError(f"{where} is not valid TOML: {error}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise SubmissionError(
-            f"settings in {where} (or REROLL_ variables) are not right: {problems}"
-        ) from error
+        raise SubmissionError(f"settings in {where} (or REROLL_ variables) are not right: {problems}") from error
 
 
 @cache

@@ -19,7 +19,7 @@ class NotFoundError(SubmissionError):
 class PatchDoesNotApplyError(SubmissionError):
     """`git am --3way` refused one patch of a revision.
 
-    `position` is the patch's number in the series, `git_said` git's own words, `hunk` the rejected hunks (may be empty).
+    `position` is the patch's number in the series, `git_said` git's own words, `hunk` the rejected hunks or "".
     """
 
     def __init__(self, *, position: int, total: int, base: str, git_said: str, hunk: str) -> None:
@@ -39,7 +39,7 @@ class BuildFailedError(SubmissionError):
 
 
 class InfrastructureError(RerollError):
-    """Trouble of ours (a tool missing, a full disk, an archive that does not answer): retried, never blamed on a patch."""
+    """Trouble of ours (tool missing, disk full, archive silent): retried, never blamed on a patch."""
 
 
 class FencedError(InfrastructureError):
