@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, models, and queries as plain functions that take a session."""

@@ -1,0 +1,65 @@
+"""Threads asked for, and the messages in them."""
+
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.models.base import Base, BigInt, Created, Id, When, words
+
+
+class ThreadState(StrEnum):
+    """How far the fetching of a thread is."""
+
+    QUEUED = "queued"
+    FETCHING = "fetching"
+    FETCHED = "fetched"
+    FAILED = "failed"
+
+
+class MessageKind(StrEnum):
+    """What a mail is taken to be; each mail is exactly one."""
+
+    COVER = "cover letter"
+    PATCH = "patch"
+    COMMENT = "comment"
+    PULL_REQUEST = "pull request"
+    DISCUSSION = "discussion"
+    UNREADABLE = "unreadable"
+
+
+class Thread(Base):
+    """A conversation on the archive that somebody asked to track, by the Message-ID they gave."""
+
+    __tablename__ = "threads"
+
+    id: Mapped[Id]
+    message_id: Mapped[str] = mapped_column(Text, unique=True)
+    state: Mapped[ThreadState] = mapped_column(words(ThreadState, "state"), default=ThreadState.QUEUED)
+    error: Mapped[str | None] = mapped_column(Text)
+    requested_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[Created]
+    fetched_at: Mapped[When | None]
+
+
+class Message(Base):
+    """One mail, as it came (`raw`) and as it reads; `message_id` is without brackets."""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index(None, "in_reply_to"),)
+
+    id: Mapped[Id]
+    message_id: Mapped[str] = mapped_column(Text, unique=True)
+    thread_id: Mapped[BigInt | None] = mapped_column(ForeignKey("threads.id", ondelete="SET NULL"), index=True)
+    kind: Mapped[MessageKind] = mapped_column(words(MessageKind, "kind"))
+    reason: Mapped[str | None] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    author_name: Mapped[str] = mapped_column(Text)
+    author_email: Mapped[str] = mapped_column(Text)
+    sent_at: Mapped[When | None]
+    in_reply_to: Mapped[str | None] = mapped_column(Text)
+    references: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    body: Mapped[str] = mapped_column(Text)
+    raw: Mapped[bytes] = mapped_column(deferred=True)
+    created_at: Mapped[Created]

@@ -1,0 +1,36 @@
+"""Putting work on the queue, in the caller's own transaction.
+
+The queue is procrastinate's, in the same database: an entry exists exactly when the rows that it speaks of do.
+"""
+
+from enum import StrEnum
+
+from procrastinate import App, SyncPsycopgConnector
+from sqlalchemy.orm import Session
+
+_app = App(connector=SyncPsycopgConnector())
+
+
+class Task(StrEnum):
+    """The queue's tasks; `workers/tasks.py` answers to these names."""
+
+    TRACK = "track"
+    EXECUTE = "execute"
+    JUDGE = "judge"
+    MAIL = "mail"
+
+
+class Priority:
+    """Higher goes first: mail, then judging, then baselines (runs wait for them), then the newest revisions."""
+
+    MAIL = 40
+    TRACK = 30
+    JUDGE = 20
+    BASELINE = 10
+    RUN = 0
+
+
+def enqueue(session: Session, task: Task, *, pool: str, priority: int, **args: int | str) -> None:
+    """Add a queue entry; it is seen by workers when the caller's transaction commits, and never if it does not."""
+    connection = session.connection().connection.driver_connection
+    _app.configure_task(task, queue=pool, priority=priority, connection=connection).defer(**args)

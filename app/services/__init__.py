@@ -1,0 +1,1 @@
+"""Use cases: short, in the caller's transaction, never committing."""
