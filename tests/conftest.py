@@ -1,0 +1,108 @@
+"""One PostgreSQL for the whole test session, one fresh migrated database for each test that asks for it."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db.embedded import Cluster
+from app.db.migrate import upgrade
+from app.db.session import Sessions, make_engine, make_sessions
+
+TEMPLATE = "reroll_template"
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_numbers = count(1)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asynchronous tests (`pytest.mark.anyio`) run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Yield a running PostgreSQL with the migrated database `reroll_template`."""
+    root = Path(tempfile.mkdtemp(prefix="rr-", dir="/tmp"))  # a socket's path has to be short
+    root.chmod(0o711)  # as root the server runs as another user
+    try:
+        server = Cluster(root, options=FAST)
+        with server.running():
+            server.create_database(TEMPLATE)
+            engine = make_engine(server.url(TEMPLATE))
+            upgrade(engine)
+            engine.dispose()
+            yield server
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(cluster: Cluster) -> Iterator[str]:
+    """Yield the URL of a new migrated database, dropped afterwards."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+        )
+        try:
+            yield cluster.url(name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """Yield the URL of a migrated database of the test's own."""
+    with fresh_database(cluster) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """Yield an engine on the test's own database."""
+    engine = make_engine(database)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> Sessions:
+    """Return a factory of sessions, for tests that need several transactions."""
+    return make_sessions(engine)
+
+
+@pytest.fixture
+def session(sessions: Sessions) -> Iterator[Session]:
+    """Yield one open session; what should be seen by others has to be committed."""
+    with sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def settings(database: str, tmp_path: Path) -> Settings:
+    """Return settings that point at the test's own database and folders."""
+    return Settings(database_url=database, state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the web application, in this process."""
+    from app.main import create_app  # noqa: PLC0415 - most tests do without the web application
+
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client,
+    ):
+        yield client
