@@ -6,7 +6,7 @@ from app.config import Settings
 from app.db.models import Run
 
 
-def rerun(  # noqa: PLR0913 - each is one thing that a person chooses
+def rerun(
     session: Session,
     settings: Settings,
     *,

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("suite", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("parent", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tests")),
         sa.UniqueConstraint("suite", "name", name=op.f("uq_tests_suite_name")),
     )
@@ -431,7 +432,10 @@ def upgrade() -> None:
         ),
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("aggregate", sa.Boolean(), nullable=False),
         sa.Column("duration_s", sa.Double(), nullable=True),
+        sa.Column("log_start", sa.BigInteger(), nullable=True),
+        sa.Column("log_end", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("boot >= 0", name=op.f("ck_results_boot")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_results_run_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["test_id"], ["tests.id"], name=op.f("fk_results_test_id")),

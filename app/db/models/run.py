@@ -131,7 +131,7 @@ class LogChunk(Base):
 
 
 class Test(Base):
-    """A test by suite and name; numbers shift between revisions, names stay."""
+    """A test by suite and name; numbers shift between revisions, names stay. `parent` is what it is a subtest of."""
 
     __tablename__ = "tests"
     __table_args__ = (UniqueConstraint("suite", "name"),)
@@ -139,12 +139,14 @@ class Test(Base):
     id: Mapped[Id]
     suite: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(Text)
+    parent: Mapped[str | None] = mapped_column(Text)
 
 
 class Result(Base):
     """One test's outcome in one boot: boot 0 is the run's own; 1.. are the judge's confirming boots, alone.
 
-    `on_base` marks confirming boots of the unpatched image. `duration_s` is None where the suite tells no time.
+    `on_base` marks confirming boots of the unpatched image. `aggregate`: the outcome only sums up subtests.
+    `duration_s` is None where the suite tells no time. `log_start` and `log_end` are byte offsets in the results log.
     """
 
     __tablename__ = "results"
@@ -158,8 +160,11 @@ class Result(Base):
     ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     outcome: Mapped[Outcome] = mapped_column(words(Outcome, "outcome"))
     message: Mapped[str | None] = mapped_column(Text)
+    aggregate: Mapped[bool]
     detail: Mapped[str | None] = mapped_column(Text, deferred=True)
     duration_s: Mapped[float | None]
+    log_start: Mapped[BigInt | None]
+    log_end: Mapped[BigInt | None]
 
     test: Mapped[Test] = relationship(lazy="raise")
 

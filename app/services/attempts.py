@@ -1,0 +1,96 @@
+"""Attempts at runs: claimed with a fence, so that a worker that comes back from the dead changes nothing."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.db.models import Attempt, AttemptKind, Run, RunState
+from app.db.queue import Priority, Task, enqueue
+from app.domain.outcome import Verdict
+from app.errors import FencedError
+
+MAX_ATTEMPTS = 5
+"""After so many tries of one kind the run is inconclusive: something of ours is broken that trying does not mend."""
+LOST = "lost: the worker stopped answering"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to work on a run, until a newer attempt is claimed."""
+
+    run_id: int
+    attempt: int
+
+
+def claim(session: Session, run_id: int, kind: AttemptKind, *, worker: str) -> Claim | None:
+    """Start the next attempt of a run; None where there is nothing left to do for this kind of attempt.
+
+    An attempt that is still open belonged to a worker that was lost; it is closed as such.
+    """
+    run = session.scalar(select(Run).where(Run.id == run_id).with_for_update())
+    if run is None or run.state is RunState.DONE:
+        return None
+    if kind is AttemptKind.EXECUTE and run.results_attempt is not None:
+        return None
+    session.execute(
+        update(Attempt)
+        .where(Attempt.run_id == run_id, Attempt.finished_at.is_(None))
+        .values(finished_at=func.now(), ending=LOST)
+    )
+    if tries(session, run_id, kind) >= MAX_ATTEMPTS:
+        give_up(session, run, f"gave up after {MAX_ATTEMPTS} attempts; the last was {LOST}")
+        return None
+    run.newest_attempt += 1
+    run.state = RunState.RUNNING
+    run.started_at = run.started_at or datetime.now(UTC)
+    session.flush()
+    session.add(Attempt(run_id=run_id, number=run.newest_attempt, kind=kind, worker=worker))
+    session.flush()
+    return Claim(run_id=run_id, attempt=run.newest_attempt)
+
+
+def tries(session: Session, run_id: int, kind: AttemptKind) -> int:
+    """Count the attempts of one kind at a run."""
+    counting = select(func.count()).where(Attempt.run_id == run_id, Attempt.kind == kind)
+    return session.scalar(counting) or 0
+
+
+def locked_run(session: Session, held: Claim) -> Run:
+    """Return the run that `held` is about, locked.
+
+    Raises:
+        FencedError: a newer attempt has been claimed.
+    """
+    run = session.scalar(select(Run).where(Run.id == held.run_id).with_for_update())
+    if run is None or run.newest_attempt != held.attempt:
+        raise FencedError(f"attempt {held.attempt} of run {held.run_id} has been replaced")
+    return run
+
+
+def close(session: Session, held: Claim, ending: str) -> None:
+    """Say how an attempt ended."""
+    session.execute(
+        update(Attempt)
+        .where(Attempt.run_id == held.run_id, Attempt.number == held.attempt)
+        .values(finished_at=func.now(), ending=ending)
+    )
+
+
+def give_up(session: Session, run: Run, why: str) -> None:
+    """End a run as inconclusive, for trouble of ours; runs that wait for this one as their baseline get judged."""
+    run.state = RunState.DONE
+    run.verdict = Verdict.INCONCLUSIVE if run.revision_id is not None else None
+    run.sentence = why
+    run.finished_at = datetime.now(UTC)
+    session.flush()
+    if run.revision_id is None:
+        wake_waiting(session, run)
+
+
+def wake_waiting(session: Session, baseline: Run) -> None:
+    """Queue the judging of every run that waits for this baseline."""
+    waiting = select(Run).where(Run.baseline_id == baseline.id, Run.state == RunState.WAITING)
+    for run in session.scalars(waiting):
+        enqueue(session, Task.JUDGE, pool=run.pool, priority=Priority.JUDGE, run_id=run.id)
