@@ -1,0 +1,112 @@
+"""A failing test's log -> the line that says why, and the part that explains it.
+
+The forms are those of the kernel's tools/testing/selftests/bpf/test_progs.h (`func:FAIL:tag ...`, `func:PASS:tag N
+nsec`) and test_loader.c (verifier-log checks).
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.domain.testlog.lines import text_of
+from app.domain.verifier_log import find_check
+
+MAX_MESSAGE = 300
+MAX_DETAIL = 32 * 1024
+"""Characters of a detail; a longer one loses its middle, said in its place."""
+
+_HEAD_BYTES = 192 * 1024
+_TAIL_BYTES = 64 * 1024
+
+_PASSED = re.compile(r"^\S+:PASS:.* nsec$")
+_FAILED = re.compile(r"^\S+?:FAIL:")
+_LOCATION = re.compile(r"^\S+?:FAIL:(?:\d+\s*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a test failed: one line, and the lines around it; None where the log says nothing."""
+
+    message: str | None
+    detail: str | None
+
+
+class LogWindow:
+    """Keeps the first 192 KiB and the last 64 KiB of the lines given to it."""
+
+    def __init__(self) -> None:
+        self._head: list[bytes] = []
+        self._tail: deque[bytes] = deque()
+        self._head_size = self._tail_size = self._lost = 0
+
+    def extend(self, lines: Sequence[bytes]) -> None:
+        """Add lines in order."""
+        for at, line in enumerate(lines):
+            if self._head_size >= _HEAD_BYTES:
+                self._add_to_tail(lines[at:])
+                return
+            self._head.append(line)
+            self._head_size += len(line) + 1
+
+    def _add_to_tail(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self._tail.append(line)
+            self._tail_size += len(line) + 1
+            while self._tail_size > _TAIL_BYTES and len(self._tail) > 1:
+                self._tail_size -= len(self._tail.popleft()) + 1
+                self._lost += 1
+
+    def clear(self) -> None:
+        """Forget all lines."""
+        if self._head:
+            self._head, self._tail = [], deque()
+            self._head_size = self._tail_size = self._lost = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._head)
+
+    def lines(self) -> list[str]:
+        """Return what was kept, with a line in the place of what was not."""
+        kept = [text_of(line) for line in self._head]
+        if self._lost:
+            kept.append(f"[... {self._lost} lines left out ...]")
+        return kept + [text_of(line) for line in self._tail]
+
+
+def explain(log: Sequence[str]) -> Explanation:
+    """Return what a failing test's log says about the failure."""
+    telling = [line for line in log if line and not _PASSED.match(line)]
+    if not telling:
+        return Explanation(message=None, detail=None)
+    first = next((line for line in telling if _FAILED.match(line)), None)
+    check = find_check(telling)
+    message = check.sentence if check is not None else _without_place(first or telling[-1])
+    return Explanation(message=shorten(message, MAX_MESSAGE), detail=bounded(telling))
+
+
+def explain_briefly(log: Sequence[str]) -> Explanation:
+    """Return the first line that says FAIL and no detail: for the thousandth failure of a run."""
+    first = next((line for line in log if _FAILED.match(line)), None)
+    return Explanation(message=None if first is None else shorten(_without_place(first), MAX_MESSAGE), detail=None)
+
+
+def _without_place(line: str) -> str:
+    """Drop `func:FAIL:123 ` where a sentence remains."""
+    rest = _LOCATION.sub("", line).strip()
+    return rest or line
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut `text` to `limit` characters, the last of them an ellipsis when something was lost."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def bounded(lines: Sequence[str], limit: int = MAX_DETAIL) -> str:
+    """Join lines; over `limit` characters keep the first two thirds and the last third of them."""
+    whole = "\n".join(lines)
+    if len(whole) <= limit:
+        return whole
+    head, tail = whole[: limit * 2 // 3], whole[-(limit // 3) + 64 :]
+    lost = whole.count("\n", len(head), len(whole) - len(tail)) + 1
+    return f"{head}\n[... {lost} lines left out ...]\n{tail}"

@@ -1,0 +1,183 @@
+"""test_progs' human output -> results.
+
+tools/testing/selftests/bpf/test_progs.c prints, when a test has ended: the test's own log if it failed, then for each
+subtest its log if it failed and `#12/3    name/subtest:OK|FAIL|SKIP`, then `#12      name:OK|FAIL|SKIP|OK (SKIP: a/b)`;
+newer trees also `SKIP (not built)`. At the very end all that failed is printed once more under `All error logs:`, then
+`Summary: a/b PASSED, c SKIPPED, d FAILED` (newer: `e/f FAILED`, `(d not built)`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.domain.outcome import Outcome, TestResult
+from app.domain.testlog.excerpt import Explanation, LogWindow
+from app.domain.testlog.lines import MAX_LINE, text_of
+from app.domain.testlog.suite import ClaimedSummary, Span, SuiteEnd, SuiteParser
+
+_STARTS = (b"#", b"Summary: ", b"All error logs:", b"Caught signal #", b"WATCHDOG: ")
+_ENDS = (b":OK", b":FAIL", b":SKIP", b")", b"\r")
+
+# Other processes' output may lack its newline, so that a result follows it on the same line.
+_RESULT = re.compile(
+    rb"#(?P<number>\d{1,9})(?:/(?P<sub>\d{1,9}))? +(?P<name>[A-Za-z0-9_]{1,128})(?(sub)/(?P<subname>.{0,2000}))"
+    rb":(?P<word>OK|FAIL|SKIP)(?P<more> \(SKIP: \d+/\d+\)| \(not built\))?\s*\Z",
+    re.DOTALL,
+)
+_SUMMARY = re.compile(
+    rb"Summary: (\d{1,9})/(\d{1,9}) PASSED, (\d{1,9}) SKIPPED(?: \(\d+ not built\))?, (\d{1,9})(?:/\d{1,9})? FAILED"
+)
+_SIGNAL = re.compile(rb"Caught signal #(\d{1,3})!")
+_OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
+_MAX_NAMED_SUBTESTS = 5
+_MAX_OWN_LOG = 2000
+
+
+@dataclass(slots=True)
+class _OpenTest:
+    """The top-level test whose subtests are being printed."""
+
+    name: str
+    subtests: int = 0
+    failed: list[str] = field(default_factory=list)
+    own_log: list[str] = field(default_factory=list)
+
+
+class TestProgsParser(SuiteParser):
+    """Reads test_progs and its flavours (`test_progs-no_alu32`, `test_progs-cpuv4`), one process or `-j`."""
+
+    __test__ = False  # pytest: not a test case
+
+    def __init__(self, suite: str = "test_progs") -> None:
+        super().__init__(suite)
+        self._open: _OpenTest | None = None
+        self._log = LogWindow()
+        self._log_start = 0
+        self._log_end = 0
+        self._failed: set[str] = set()
+        self._repeating = False
+
+    def take(self, lines: Sequence[bytes], offset: int) -> list[TestResult]:
+        """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
+        if not self._log:
+            self._log_start = offset
+        sizes = list(map(len, lines))
+        results: list[TestResult] = []
+        done = 0
+        for at, line in enumerate(lines):
+            if not (line.startswith(_STARTS) or line.endswith(_ENDS)):
+                continue
+            found = _find_result(line)
+            if found is None:
+                self._other(line)
+                continue
+            self._log.extend(lines[done:at])
+            offset += _stream_size(sizes[done:at])
+            if found.start() > 0:
+                self._log.extend([line[: found.start()]])
+            self._log_end = offset + found.start()
+            result = self._result(found)
+            if result is not None:
+                results.append(result)
+            offset += _stream_size(sizes[at : at + 1])
+            done = at + 1
+            self._log.clear()
+            self._log_start = offset
+        self._log.extend(lines[done:])
+        return results
+
+    def end(self) -> SuiteEnd:
+        """Say what is left; a test whose subtests were printed but not its own line has not ended."""
+        rest = () if self.complete else self._log.lines()
+        self._log.clear()
+        self._open = None
+        self._repeating = False
+        return SuiteEnd(results=(), summary=self._summary(rest))
+
+    def _other(self, line: bytes) -> None:
+        """Read a line that may say something about the whole program."""
+        if line.startswith(b"All error logs:"):
+            self._repeating = True
+        elif line.startswith(b"WATCHDOG: "):
+            self._crash = text_of(line)[:300]
+        elif signal := _SIGNAL.match(line):
+            self._crash = self._crash or f"caught signal {int(signal[1])}"
+        elif summary := _SUMMARY.match(line):
+            passed, subtests, skipped, failed = map(int, summary.groups())
+            self._claimed = ClaimedSummary(passed=passed, subtests=subtests, skipped=skipped, failed=failed)
+            self.complete = True
+            self._repeating = False
+
+    def _result(self, found: re.Match[bytes]) -> TestResult | None:
+        test = text_of(found["name"])
+        name = test if found["sub"] is None else f"{test}/{text_of(found['subname'])}"
+        outcome = _OUTCOMES[found["word"]]
+        if self._repeating:
+            if outcome is Outcome.FAIL and name in self._failed:
+                return None
+            self._repeating = False  # a test printed those words; this result is not a repetition
+        if outcome is Outcome.FAIL:
+            self._failed.add(name)
+        if self._open is None or self._open.name != test:
+            self._open = _OpenTest(name=test)
+        if found["sub"] is not None:
+            return self._subtest(self._open, name, outcome)
+        opened, self._open = self._open, None
+        return self._test(opened, outcome, (found["more"] or b"").decode().strip(" ()"))
+
+    def _subtest(self, test: _OpenTest, name: str, outcome: Outcome) -> TestResult | None:
+        test.subtests += 1
+        if outcome is not Outcome.FAIL:
+            # Only a failing subtest's log is printed: what stands here is the test's own.
+            test.own_log += self._log.lines()[: _MAX_OWN_LOG - len(test.own_log)]
+            return self._record(name, outcome, parent=test.name)
+        test.failed.append(name)
+        span = self._span()
+        return self._record(name, outcome, parent=test.name, why=self._explain(span.lines), span=span)
+
+    def _test(self, test: _OpenTest, outcome: Outcome, more: str) -> TestResult | None:
+        if outcome is not Outcome.FAIL:
+            why = Explanation(message=_remark(more), detail=None) if more else None
+            return self._record(test.name, outcome, aggregate=test.subtests > 0, why=why)
+        span = self._span()
+        why = self._explain([*test.own_log, *span.lines])
+        if test.failed:
+            why = Explanation(message=_failed_subtests(test), detail=why.detail)
+        span_or_none = span if span.lines else None
+        return self._record(test.name, outcome, aggregate=bool(test.failed), why=why, span=span_or_none)
+
+    def _span(self) -> Span:
+        return Span(lines=tuple(self._log.lines()), start=self._log_start, end=self._log_end)
+
+
+def _find_result(line: bytes) -> re.Match[bytes] | None:
+    """Return the result in a line: at its start, or after foreign output that lacked a newline."""
+    found = _RESULT.match(line)
+    if found is not None or b":" not in line:
+        return found
+    at = line.rfind(b"#")
+    while at > 0:
+        found = _RESULT.match(line, at)
+        # test_progs pads the number to seven columns: a line that only looks alike is a log's.
+        if found is not None and found.start("name") - at >= len("#1234567 "):
+            return found
+        at = line.rfind(b"#", max(0, at - 4096), at)
+    return None
+
+
+def _stream_size(sizes: Sequence[int]) -> int:
+    """Return how many bytes of the stream lines of these sizes took (see `LineSplitter`)."""
+    return sum(sizes) + len(sizes) - sizes.count(MAX_LINE)
+
+
+def _remark(more: str) -> str:
+    if more.startswith("SKIP: "):
+        skipped, total = more.removeprefix("SKIP: ").split("/")
+        return f"{skipped} of {total} subtests skipped"
+    return more
+
+
+def _failed_subtests(test: _OpenTest) -> str:
+    names = [name.partition("/")[2] for name in test.failed]
+    more = f" and {len(names) - _MAX_NAMED_SUBTESTS} more" if len(names) > _MAX_NAMED_SUBTESTS else ""
+    return f"{len(names)} of {test.subtests} subtests failed: {', '.join(names[:_MAX_NAMED_SUBTESTS])}{more}"

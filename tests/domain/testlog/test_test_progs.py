@@ -1,0 +1,230 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.outcome import Outcome, TestResult
+from app.domain.testlog import SuiteEnd, TestProgsParser, suite
+
+PASSING = b"""\
+#1       align:OK
+#12/1    bpf_iter/btf_id_or_null:OK
+#12/2    bpf_iter/ksym:OK
+#12      bpf_iter:OK
+#80/1    fexit_bpf2bpf/target_no_callees:OK
+#80/2    fexit_bpf2bpf/func_replace_return_code, second:SKIP
+#80      fexit_bpf2bpf:OK (SKIP: 1/2)
+#90      tunnel:SKIP
+#91      wq:SKIP (not built)
+Summary: 5/3 PASSED, 2 SKIPPED (1 not built), 0 FAILED
+"""
+
+FAILING = b"""\
+test_map_init:PASS:skel_open 0 nsec
+#200/1   map_init/pcpu_map_init:OK
+check_values:PASS:lookup 0 nsec
+check_values:FAIL:map value unexpected map value: actual 7 != expected 9
+libbpf: map 'hashmap1': something else
+#200/2   map_init/pcpu lru map, init:FAIL
+#200     map_init:FAIL
+test_netns:FAIL:setup netns unexpected error: -1 (errno 2)
+#201     netns:FAIL
+
+All error logs:
+test_map_init:PASS:skel_open 0 nsec
+check_values:PASS:lookup 0 nsec
+check_values:FAIL:map value unexpected map value: actual 7 != expected 9
+libbpf: map 'hashmap1': something else
+#200/2   map_init/pcpu lru map, init:FAIL
+#200     map_init:FAIL
+test_netns:FAIL:setup netns unexpected error: -1 (errno 2)
+#201     netns:FAIL
+Summary: 0/1 PASSED, 0 SKIPPED, 2 FAILED
+"""
+
+
+def read(data: bytes, size: int = 1 << 20) -> tuple[list[TestResult], SuiteEnd]:
+    parser = TestProgsParser()
+    results = []
+    for at in range(0, len(data), size):
+        results += parser.feed(data[at : at + size])
+    end = parser.finish()
+    return results + list(end.results), end
+
+
+def outcomes(data: bytes) -> dict[str, Outcome]:
+    return {str(result.key): result.outcome for result in read(data)[0]}
+
+
+def test_all_forms_of_a_result() -> None:
+    assert outcomes(PASSING) == {
+        "align": Outcome.PASS,
+        "bpf_iter/btf_id_or_null": Outcome.PASS,
+        "bpf_iter/ksym": Outcome.PASS,
+        "bpf_iter": Outcome.PASS,
+        "fexit_bpf2bpf/target_no_callees": Outcome.PASS,
+        "fexit_bpf2bpf/func_replace_return_code, second": Outcome.SKIP,
+        "fexit_bpf2bpf": Outcome.PASS,
+        "tunnel": Outcome.SKIP,
+        "wq": Outcome.SKIP,
+    }
+
+
+def test_messages_of_what_was_skipped() -> None:
+    messages = {result.name: result.message for result in read(PASSING)[0] if result.message}
+    assert messages == {"wq": "not built", "fexit_bpf2bpf": "1 of 2 subtests skipped"}
+
+
+def test_subtests_know_their_parent_and_parents_do_not_count() -> None:
+    results, end = read(PASSING)
+    by_name = {result.name: result for result in results}
+    assert by_name["bpf_iter/ksym"].parent == "bpf_iter"
+    assert by_name["bpf_iter"].aggregate
+    assert not by_name["align"].aggregate
+    tally = end.summary.tally
+    assert (tally.tests, tally.leaves, tally.passed, tally.skipped, tally.failed) == (5, 7, 4, 3, 0)
+
+
+def test_the_suites_own_summary_old_and_new_form() -> None:
+    claimed = read(PASSING)[1].summary.claimed
+    assert claimed is not None
+    assert (claimed.passed, claimed.subtests, claimed.skipped, claimed.failed) == (5, 3, 2, 0)
+    newer = read(b"Summary: 539/4358 PASSED, 67 SKIPPED, 39/122 FAILED\n")[1].summary
+    assert newer.complete
+    assert newer.claimed is not None
+    assert (newer.claimed.passed, newer.claimed.subtests, newer.claimed.failed) == (539, 4358, 39)
+
+
+def test_the_error_summary_does_not_double() -> None:
+    results, end = read(FAILING)
+    assert [str(result.key) for result in results] == [
+        "map_init/pcpu_map_init",
+        "map_init/pcpu lru map, init",
+        "map_init",
+        "netns",
+    ]
+    assert end.summary.complete
+    assert end.summary.tally.failed == 2
+
+
+def test_why_it_failed() -> None:
+    by_name = {result.name: result for result in read(FAILING)[0]}
+    failed = by_name["map_init/pcpu lru map, init"]
+    assert failed.message == "map value unexpected map value: actual 7 != expected 9"
+    assert failed.detail == (
+        "check_values:FAIL:map value unexpected map value: actual 7 != expected 9\n"
+        "libbpf: map 'hashmap1': something else"
+    )
+    assert by_name["map_init"].aggregate
+    assert by_name["map_init"].message == "1 of 2 subtests failed: pcpu lru map, init"
+    assert not by_name["netns"].aggregate
+    assert by_name["netns"].message == "setup netns unexpected error: -1 (errno 2)"
+
+
+def test_the_whole_log_can_be_found_in_the_stream() -> None:
+    failed = next(result for result in read(FAILING)[0] if result.outcome is Outcome.FAIL)
+    assert failed.log_start is not None
+    log = FAILING[failed.log_start : failed.log_end]
+    assert log.startswith(b"check_values:PASS:lookup")
+    assert log.endswith(b"something else\n")
+
+
+def test_a_failing_parent_whose_subtests_pass_is_a_failure_of_its_own() -> None:
+    data = b"run:FAIL:attach unexpected error: -22 (errno 22)\n#7/1     link/a:OK\n#7       link:FAIL\n"
+    results = read(data)[0]
+    assert results[1].aggregate is False
+    assert results[1].message == "attach unexpected error: -22 (errno 22)"
+
+
+def test_two_subtests_of_one_name_are_told_apart() -> None:
+    data = b"#5/1     t/same:OK\n#5/2     t/same:OK\n#5       t:OK\n"
+    assert list(outcomes(data)) == ["t/same", "t/same #2", "t"]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b"#9/4     a/b:c/d, e (f):OK\n", "a/b:c/d, e (f)"),
+        (b"#9/4     a/b:FAIL:OK\r\n", "a/b:FAIL"),
+        (b"#1234567/12 a/b:OK\n", "a/b"),
+        (b"ping: 3 packets#9/4     a/b:OK\n", "a/b"),
+        ("#9/4     a/über→:OK\n".encode(), "a/über→"),
+        (b"#9/4     a/\xff\x1b[31m:OK\n", "a/\ufffd\ufffd[31m"),
+    ],
+)
+def test_unfriendly_names(line: bytes, name: str) -> None:
+    results = read(line)[0]
+    assert [(result.name, result.outcome) for result in results] == [(name, Outcome.PASS)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"see #9/4 a/b:OK\n",
+        b"#9/4     a:OK\n",
+        b"#x       a:OK\n",
+        b"#9       a b:OK\n",
+        b"#9       a:DONE\n",
+        b"#9       a:\n",
+        b":OK\n",
+    ],
+)
+def test_what_is_no_result(line: bytes) -> None:
+    assert read(line)[0] == []
+
+
+def test_a_stream_cut_off_is_not_complete() -> None:
+    results, end = read(FAILING[: FAILING.index(b"#201") + 12])
+    assert [result.name for result in results] == ["map_init/pcpu_map_init", "map_init/pcpu lru map, init", "map_init"]
+    assert not end.summary.complete
+    assert end.summary.last_test == "map_init"
+    assert end.summary.rest.endswith("#201     net")
+
+
+def test_a_test_that_prints_the_words_of_the_summary_hides_nothing() -> None:
+    data = b"All error logs:\n#3       evil:FAIL\n#4       next:FAIL\n#5       last:OK\n"
+    assert list(outcomes(data)) == ["evil", "next", "last"]
+
+
+def test_a_crash_of_the_program_is_said() -> None:
+    end = read(b"#3       evil:FAIL\nCaught signal #11!\nStack trace:\n./test_progs(crash_handler+0x38)\n")[1]
+    assert end.summary.crash == "caught signal 11"
+    assert not end.summary.complete
+    watchdog = b"WATCHDOG: test case evil executes for 120 seconds, terminating with SIGSEGV\nCaught signal #11!\n"
+    assert "evil executes for 120 seconds" in (read(watchdog)[1].summary.crash or "")
+
+
+def test_a_flood_of_results_is_cut_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "MAX_RESULTS", 3)
+    results, end = read(b"".join(b"#%d       t%d:OK\n" % (n, n) for n in range(10)))
+    assert len(results) == 3
+    assert end.summary.dropped == 7
+
+
+LONG = {b"<70000>": b"x" * 70_000, b"<65536>": b"y" * 65_536, b"<65535>": b"z" * 65_535}
+ODD_LINES = st.lists(
+    st.one_of(
+        st.binary(max_size=60), st.sampled_from([*PASSING.splitlines(), *FAILING.splitlines(), *LONG, b"", b"\r"])
+    ),
+    max_size=40,
+)
+
+
+def join(lines: list[bytes]) -> bytes:
+    return b"\n".join(LONG.get(line, line) for line in lines)
+
+
+@given(lines=ODD_LINES, size=st.integers(1, 5000))
+def test_pieces_of_any_size_read_alike(lines: list[bytes], size: int) -> None:
+    assert read(join(lines), size) == read(join(lines))
+
+
+@given(lines=ODD_LINES)
+def test_logs_lie_within_the_stream_and_names_are_unique(lines: list[bytes]) -> None:
+    data = join(lines)
+    results, end = read(data)
+    assert len({result.key for result in results}) == len(results)
+    assert end.summary.tally.leaves == sum(not result.aggregate for result in results)
+    for result in results:
+        if result.log_start is not None:
+            assert result.log_end is not None
+            assert 0 <= result.log_start <= result.log_end <= len(data)
