@@ -1,0 +1,1 @@
+"""The steps of a run, one function each; none holds a transaction while it works."""
