@@ -1,0 +1,392 @@
+"""Kernel trees on this host: a bare repository each, worktrees beside it, patches applied with git-am(1).
+
+Git never sees the worker's own configuration, runs no hook, and commits with a fixed identity and the author's date, so
+that the same patches on the same base give the same commit on every machine. Files that patches have not touched keep
+one old mtime: make rebuilds just what a series changes, in whichever worktree it lies.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from app.config import TreeSettings
+from app.errors import InfrastructureError, PatchDoesNotApplyError
+from workers.adapters import locks, process
+from workers.adapters.debian_source import SCHEME, import_source
+from workers.ports import Base
+
+QUICK = timedelta(minutes=5)
+FETCH = timedelta(hours=2)
+FETCH_AGAIN_AFTER_S = 6 * 3600
+WORKTREES = 4
+ALL_TAKEN_PAUSE_S = 1.0
+OLD_MTIME = 946_684_800  # 2000-01-01: before any object file
+SAID_BYTES = 4000
+HUNK_BYTES = 20_000
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_REJECT_FILES = 20
+
+_OPTIONS = (
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.autocrlf=false",
+    "core.fsmonitor=false",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "advice.detachedHead=false",
+    "advice.mergeConflict=false",
+    "protocol.ext.allow=never",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Git:
+    """Runs git; `home` holds the one configuration file it may read."""
+
+    home: Path
+
+    async def run(
+        self, *words: str, cwd: Path, stdin: bytes | None = None, wall: timedelta = QUICK
+    ) -> tuple[int, bytes]:
+        """Return git's exit code and all it wrote.
+
+        Raises:
+            InfrastructureError: git is missing or took longer than `wall`.
+        """
+        options = [part for option in _OPTIONS for part in ("-c", option)]
+        # Tied to the worker: git's own children end with it, also when the worker is killed.
+        tie = ["bwrap", "--die-with-parent", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc", "--"]
+        argv = [*tie, "git", *options, *words]
+        return await process.capture(argv, wall=wall, env=self._env(), cwd=cwd, stdin=stdin)
+
+    async def must(self, *words: str, cwd: Path, stdin: bytes | None = None, wall: timedelta = QUICK) -> bytes:
+        """Return what git wrote.
+
+        Raises:
+            InfrastructureError: it failed; says the command and git's words.
+        """
+        code, output = await self.run(*words, cwd=cwd, stdin=stdin, wall=wall)
+        if code != 0:
+            said = output[-SAID_BYTES:].decode(errors="replace").strip()
+            raise InfrastructureError(f"git {' '.join(words)[:200]} in {cwd} failed ({code}); git said: {said}")
+        return output
+
+    def _env(self) -> dict[str, str]:
+        config = self.home / "gitconfig"
+        if not config.exists():
+            config.write_text("# Read by Reroll's git instead of any user's.\n[safe]\n\tdirectory = *\n")
+        identity = {"NAME": "Reroll", "EMAIL": "reroll@localhost"}
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.home),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(config),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+            **{f"GIT_COMMITTER_{key}": value for key, value in identity.items()},
+        }
+
+
+class Trees:
+    """The kernel trees below one folder, `<name>.git` each, with up to four worktrees `<name>.<n>`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.git = Git(home=folder)
+
+    async def resolve(self, tree: TreeSettings, requested: str | None) -> Base:
+        """Return `requested` (a `base-commit:`) where the tree has it, else the tree's default, with the reason.
+
+        Raises:
+            InfrastructureError: the tree cannot be fetched or its ref does not exist.
+        """
+        await self._ensure(tree)
+        default = f"the default of tree {tree.name} ({tree.ref})"
+        if requested is None:
+            await self._refresh(tree)
+            return Base(commit=await self._default(tree), reason=f"no base-commit line; {default}")
+        if _COMMIT.fullmatch(requested):
+            commit = await self._find(tree, requested)
+            if commit is None:
+                await self._refresh(tree, older_than_s=60)
+                commit = await self._find(tree, requested)
+            if commit:
+                return Base(commit=commit, reason=f"base-commit line, found in tree {tree.name}")
+            said = f"base-commit {requested[:12]} is not in tree {tree.name}"
+        else:
+            said = f"the base-commit line does not name a commit ({requested[:40]!r})"
+        return Base(commit=await self._default(tree), reason=f"{said}; {default}")
+
+    @contextlib.asynccontextmanager
+    async def checkout(self, tree: TreeSettings, base: Base) -> AsyncIterator["Checkout"]:
+        """Hold a worktree of `tree` at `base`, clean; waits while other runs hold all of them.
+
+        Raises:
+            InfrastructureError: git cannot make it or bring it to `base`.
+        """
+        await self._ensure(tree)
+        with contextlib.ExitStack() as stack:
+            source = await self._take(tree, base, stack)
+            checkout = Checkout(git=self.git, repository=self._repository(tree), source=source, base=base)
+            await checkout.clean()
+            yield checkout
+
+    def _repository(self, tree: TreeSettings) -> Path:
+        return self.folder / f"{tree.name}.git"
+
+    async def _take(self, tree: TreeSettings, base: Base, stack: contextlib.ExitStack) -> Path:
+        """Lock a worktree, one that is at `base` already where there is one."""
+        while True:
+            places = [self.folder / f"{tree.name}.{number}" for number in range(WORKTREES)]
+            for place in sorted(places, key=lambda place: (_last_commit(place) != base.commit, place)):
+                trial = contextlib.ExitStack()
+                if trial.enter_context(locks.try_lock(place.with_name(place.name + ".lock"))):
+                    stack.push(trial)
+                    return place
+                trial.close()
+            await asyncio.sleep(ALL_TAKEN_PAUSE_S)
+
+    async def _ensure(self, tree: TreeSettings) -> None:
+        """Make the bare repository once a host; other workers wait for the one that does."""
+        repository = self._repository(tree)
+        if repository.exists():
+            return
+        async with locks.lock(self.folder / f"{tree.name}.git.lock"):
+            if repository.exists():
+                return
+            new = self.folder / f"{tree.name}.new"
+            await asyncio.to_thread(shutil.rmtree, new, ignore_errors=True)
+            if tree.url.startswith(SCHEME):
+                await import_source(self.git, tree.url, new)
+            else:
+                words = ("clone", "--quiet", "--mirror", "--", tree.url, str(new))
+                await self.git.must(*words, cwd=self.folder, wall=FETCH)
+            new.rename(repository)
+
+    async def _refresh(self, tree: TreeSettings, *, older_than_s: float = FETCH_AGAIN_AFTER_S) -> None:
+        """Fetch, unless it was done lately or the tree is a package's source, which does not move."""
+        repository = self._repository(tree)
+        stamp = repository / "reroll-fetched"
+        if tree.url.startswith(SCHEME):
+            return
+        async with locks.lock(self.folder / f"{tree.name}.git.lock"):
+            if stamp.exists() and time.time() - stamp.stat().st_mtime < older_than_s:
+                return
+            for stale in [*repository.glob("*.lock"), *repository.glob("refs/**/*.lock")]:
+                stale.unlink(missing_ok=True)  # we hold ours, so a killed fetch left them
+            words = ("fetch", "--quiet", "--prune", "--no-auto-gc", "origin", "+refs/heads/*:refs/heads/*")
+            await self.git.must(*words, "+refs/tags/*:refs/tags/*", cwd=repository, wall=FETCH)
+            stamp.touch()
+
+    async def _find(self, tree: TreeSettings, name: str) -> str | None:
+        words = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        code, output = await self.git.run(*words, cwd=self._repository(tree))
+        return output.decode().strip() if code == 0 else None
+
+    async def _default(self, tree: TreeSettings) -> str:
+        commit = await self._find(tree, tree.ref)
+        if commit is None:
+            raise InfrastructureError(
+                f"tree {tree.name} ({tree.url}) has no ref {tree.ref!r}; correct it in the settings"
+            )
+        return commit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A worktree at a base commit, held by one run."""
+
+    git: Git
+    repository: Path
+    source: Path
+    base: Base
+
+    async def clean(self) -> None:
+        """Bring the worktree to the base, whatever state a run (killed perhaps) left it in.
+
+        Raises:
+            InfrastructureError: git cannot.
+        """
+        if not (self.source / ".git").is_file():
+            await asyncio.to_thread(shutil.rmtree, self.source, ignore_errors=True)
+            await self._git("worktree", "prune", cwd=self.repository)
+            words = ("worktree", "add", "--quiet", "--force", "--detach", str(self.source), self.base.commit)
+            await self._git(*words, cwd=self.repository, wall=FETCH)
+            _remember_commit(self.source, "")
+            await self._age(["."])
+            _remember_commit(self.source, self.base.commit)
+            return
+        folder = await self._folder()
+        for stale in (folder / "index.lock", folder / "HEAD.lock"):
+            stale.unlink(missing_ok=True)  # the worktree is ours alone, so a killed git left it
+        await asyncio.to_thread(shutil.rmtree, folder / "rebase-apply", ignore_errors=True)
+        await self.to(self.base.commit)
+        await self._git("clean", "-ffdxq")
+
+    async def to(self, commit: str) -> None:
+        """Check out `commit`; files as in the base get the old mtime, others one of now.
+
+        Raises:
+            InfrastructureError: git cannot.
+        """
+        settled = _last_commit(self.source)
+        _remember_commit(self.source, "")
+        touched = await self._names("diff-index", "HEAD")
+        touched += await self._names("diff-tree", "-r", "HEAD", commit)
+        touched += await self._names("diff-tree", "-r", settled, commit) if settled else ["."]
+        await self._git("reset", "--quiet", "--hard", commit)
+        await self._age(touched)
+        if commit != self.base.commit:
+            changed = await self._names("diff-tree", "-r", "--diff-filter=d", self.base.commit, commit)
+            await asyncio.to_thread(_set_mtimes, self.source, changed, time.time())
+        _remember_commit(self.source, commit)
+
+    async def head(self) -> str:
+        """Return the commit checked out, 40 hex digits."""
+        return (await self._git("rev-parse", "HEAD")).decode().strip()
+
+    async def changed(self) -> tuple[str, ...]:
+        """Return the paths that differ between the base and what is checked out, deleted ones included."""
+        return tuple(await self._names("diff-tree", "-r", self.base.commit, await self.head()))
+
+    async def files(self, folder: str) -> tuple[str, ...]:
+        """Return the paths of the regular files below `folder` in the commit checked out; none if it is a symlink."""
+        output = await self._git("ls-tree", "-r", "-z", "--full-tree", "HEAD", "--", f"{folder}/")
+        entries = [line.partition(b"\t") for line in output.split(b"\0") if line]
+        return tuple(os.fsdecode(path) for mode, _, path in entries if mode.startswith(b"100"))
+
+    async def texts(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the texts of `paths` as committed: never through a symlink that a patch put into the worktree."""
+        wanted = [path for path in paths if "\n" not in path]
+        request = "".join(f"HEAD:{path}\n" for path in wanted)
+        output = await self._git("cat-file", "--batch", stdin=request.encode("utf-8", "surrogateescape"))
+        return dict(zip(wanted, _batch(output), strict=True))
+
+    async def am(self, mails: Sequence[bytes]) -> str:
+        """Apply the mails in order with `git am --3way`; return the commit of the result.
+
+        Raises:
+            PatchDoesNotApplyError: git refused one; the worktree is back at the base.
+            InfrastructureError: git could not be run.
+        """
+        for position, mail in enumerate(mails, start=1):
+            words = (
+                "am",
+                "--quiet",
+                "--3way",
+                "--no-gpg-sign",
+                "--committer-date-is-author-date",
+                "--patch-format=mboxrd",
+            )
+            code, output = await self.git.run(*words, cwd=self.source, stdin=_mboxrd(mail))
+            if code != 0:
+                hunk = await self._rejected()
+                await self.clean()
+                raise PatchDoesNotApplyError(
+                    position=position, total=len(mails), base=self.base.commit, git_said=_words(output), hunk=hunk
+                )
+        await self.to(after := await self.head())
+        return after
+
+    async def _rejected(self) -> str:
+        """Return the hunks that do not fit, as git-apply's `--reject` leaves them; "" where it cannot tell."""
+        code, diff = await self.git.run("am", "--show-current-patch=diff", cwd=self.source)
+        if code != 0 or not diff.strip():
+            return ""
+        await self._git("reset", "--quiet", "--hard", "HEAD")
+        await self.git.run("apply", "--reject", "--whitespace=nowarn", "-", cwd=self.source, stdin=diff)
+        output = await self._git("ls-files", "-z", "--others", "--", "*.rej")
+        names = [os.fsdecode(name) for name in output.split(b"\0") if name]
+        texts = [_read_regular(self.source / name, HUNK_BYTES) for name in names[:_REJECT_FILES]]
+        return "".join(texts)[:HUNK_BYTES]
+
+    async def _git(
+        self, *words: str, cwd: Path | None = None, stdin: bytes | None = None, wall: timedelta = QUICK
+    ) -> bytes:
+        return await self.git.must(*words, cwd=cwd or self.source, stdin=stdin, wall=wall)
+
+    async def _folder(self) -> Path:
+        """Where git keeps this worktree's state."""
+        return Path((await self._git("rev-parse", "--absolute-git-dir")).decode().strip())
+
+    async def _names(self, *words: str) -> list[str]:
+        command, *rest = words
+        output = await self._git(command, "--name-only", "-z", "--no-renames", *rest)
+        return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+    async def _age(self, names: Sequence[str]) -> None:
+        if "." in names:
+            output = await self._git("ls-files", "-z")
+            names = [os.fsdecode(name) for name in output.split(b"\0") if name]
+        await asyncio.to_thread(_set_mtimes, self.source, names, OLD_MTIME)
+        if names:
+            # Else the next diff-index would take every file whose mtime we set for changed.
+            await self.git.run("update-index", "-q", "--refresh", cwd=self.source)
+
+
+def _set_mtimes(source: Path, names: Sequence[str], seconds: float) -> None:
+    for name in names:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.utime(source / name, (seconds, seconds), follow_symlinks=False)
+
+
+def _mboxrd(mail: bytes) -> bytes:
+    """Return the mail as an mbox of one, so that no line of its body can begin a second mail."""
+    quoted = re.sub(rb"^(>*From )", rb">\1", mail, flags=re.MULTILINE)
+    return b"From mboxrd@z Thu Jan  1 00:00:00 1970\n" + quoted + (b"" if quoted.endswith(b"\n") else b"\n")
+
+
+def _words(output: bytes) -> str:
+    """Git's words without its advice to a person at a terminal."""
+    lines = output[:SAID_BYTES].decode(errors="replace").splitlines()
+    return "\n".join(line for line in lines if line and not line.startswith("hint:"))
+
+
+def _batch(output: bytes) -> Iterator[str]:
+    """Read the answer of `git cat-file --batch`; what is missing or no blob reads as ""."""
+    at = 0
+    while at < len(output):
+        end = output.index(b"\n", at)
+        words = output[at:end].split(b" ")
+        at = end + 1
+        if words[-1] == b"missing":
+            yield ""
+            continue
+        size = int(words[-1])
+        yield output[at : at + size].decode(errors="replace") if words[-2] == b"blob" else ""
+        at += size + 1
+
+
+def _read_regular(path: Path, most: int) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(descriptor, "rb") as stream:
+        return stream.read(most).decode(errors="replace")
+
+
+def _note(worktree: Path) -> Path:
+    return worktree.with_name(worktree.name + ".commit")
+
+
+def _last_commit(worktree: Path) -> str:
+    """The commit to which the worktree's mtimes were last settled; "" if unknown."""
+    try:
+        return _note(worktree).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _remember_commit(worktree: Path, commit: str) -> None:
+    _note(worktree).write_text(commit)

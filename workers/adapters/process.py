@@ -1,0 +1,199 @@
+"""Children of the worker: output streamed; time, memory and output bounded; the whole tree ended with them.
+
+A child leads a session of its own, so that a kill reaches its process group; what the sandbox starts lives in a PID
+namespace besides, whose processes the kernel kills with its first one (pid_namespaces(7)).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from app.errors import InfrastructureError
+
+Sink = Callable[[bytes], None]
+CHUNK = 64 * 1024
+WATCH_EVERY_S = 1.0
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+CAPTURE_BYTES = 64 * 1024 * 1024
+
+
+class Stop(StrEnum):
+    """Which limit ended a process."""
+
+    TIME = "time limit"
+    MEMORY = "memory limit"
+    OUTPUT = "output limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a process and all its descendants may use; `memory_mb` is their resident memory together."""
+
+    wall: timedelta
+    memory_mb: int | None = None
+    output_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a process ended: `exit_code` is negative for a signal; `stopped` names the limit that we ended it for."""
+
+    exit_code: int
+    stopped: Stop | None
+    wall_s: float
+
+
+@contextlib.asynccontextmanager
+async def started(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: int = asyncio.subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start `argv` with stderr joined to stdout; on leaving, for whatever reason, its process group is dead and reaped.
+
+    Raises:
+        InfrastructureError: the program is not there or may not be run.
+    """
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            env=dict(env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            pass_fds=tuple(pass_fds),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InfrastructureError(f"cannot start {argv[0]}: {error.strerror}") from error
+    try:
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        # Shielded: a second cancellation must not leave a zombie or a living tree behind.
+        await asyncio.shield(child.wait())
+
+
+async def stream(
+    argv: Sequence[str],
+    *,
+    sink: Sink,
+    limits: Limits,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+) -> Ended:
+    """Run `argv` to its end and give its output to `sink` as it comes, never more than `limits.output_bytes`.
+
+    Raises:
+        InfrastructureError: the program cannot be started.
+    """
+    begin = time.monotonic()
+    pipe = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
+    async with started(argv, env=env, cwd=cwd, stdin=pipe) as child:
+        feeding = asyncio.create_task(_feed(child, stdin))
+        watching = asyncio.create_task(_watch(child.pid, limits.memory_mb))
+        reading = asyncio.create_task(_read(child, sink, limits.output_bytes))
+        try:
+            await asyncio.wait({reading, watching}, timeout=limits.wall.total_seconds(), return_when="FIRST_COMPLETED")
+            stopped = _why_stopped(reading, watching)
+        finally:
+            for task in (feeding, watching, reading):
+                task.cancel()
+            await asyncio.gather(feeding, watching, reading, return_exceptions=True)
+        exit_code = await child.wait() if stopped is None else -signal.SIGKILL
+    return Ended(exit_code=exit_code, stopped=stopped, wall_s=time.monotonic() - begin)
+
+
+async def capture(
+    argv: Sequence[str],
+    *,
+    wall: timedelta,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    output_bytes: int = CAPTURE_BYTES,
+) -> tuple[int, bytes]:
+    """Run `argv` and return its exit code and its output, stderr included.
+
+    Raises:
+        InfrastructureError: it cannot be started, took longer than `wall`, or wrote more than `output_bytes`.
+    """
+    output = bytearray()
+    limits = Limits(wall=wall, output_bytes=output_bytes)
+    ended = await stream(argv, sink=output.extend, limits=limits, env=env, cwd=cwd, stdin=stdin)
+    if ended.stopped:
+        raise InfrastructureError(f"{' '.join(argv[:8])} was ended by its {ended.stopped} after {ended.wall_s:.0f} s")
+    return ended.exit_code, bytes(output)
+
+
+async def _feed(child: asyncio.subprocess.Process, data: bytes | None) -> None:
+    if child.stdin is None or data is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        child.stdin.write(data)
+        await child.stdin.drain()
+    child.stdin.close()
+
+
+async def _read(child: asyncio.subprocess.Process, sink: Sink, most: int) -> Stop | None:
+    """Pass output on until it ends and the child has; a child that closes its output early is still waited for."""
+    left = most
+    assert child.stdout is not None
+    while chunk := await child.stdout.read(CHUNK):
+        sink(chunk[:left])
+        left -= len(chunk)
+        if left <= 0:
+            return Stop.OUTPUT
+    await child.wait()
+    return None
+
+
+async def _watch(pid: int, memory_mb: int | None) -> Stop:
+    """Return when the tree below `pid` holds more than `memory_mb`.
+
+    A poll, because a cgroup of one's own is not to be had on every host, and RLIMIT_AS bounds one process only.
+    """
+    while memory_mb is None or resident_bytes(pid) <= memory_mb * 1024 * 1024:  # noqa: ASYNC110 - nothing signals it
+        await asyncio.sleep(WATCH_EVERY_S)
+    return Stop.MEMORY
+
+
+def _why_stopped(reading: "asyncio.Task[Stop | None]", watching: "asyncio.Task[Stop]") -> Stop | None:
+    if reading.done():
+        return reading.result()
+    return watching.result() if watching.done() else Stop.TIME
+
+
+def resident_bytes(root: int) -> int:
+    """Return the resident memory of process `root` and its descendants, as proc_pid_stat(5) has it."""
+    parents: dict[int, int] = {}
+    resident: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+            parents[int(entry.name)] = int(fields[1])
+            resident[int(entry.name)] = int(fields[21]) * PAGE_BYTES
+    children: dict[int, list[int]] = {}
+    for pid, parent in parents.items():
+        children.setdefault(parent, []).append(pid)
+    total, waiting = 0, [root]
+    while waiting:
+        pid = waiting.pop()
+        total += resident.get(pid, 0)
+        waiting.extend(children.get(pid, ()))
+    return total
