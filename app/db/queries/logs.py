@@ -1,0 +1,63 @@
+"""Logs: kept as zstd pieces, read by the byte."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import zstandard
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.db.models import LogChunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """A log of a step: its name, and the bytes of its plain text."""
+
+    step_id: int
+    name: str
+    size: int
+
+
+def list_logs(session: Session, step_ids: Sequence[int]) -> Sequence[LogLine]:
+    """Return the logs of some steps, by step and name."""
+    sizes = (
+        select(LogChunk.step_id, LogChunk.name, func.max(LogChunk.start + LogChunk.size))
+        .where(LogChunk.step_id.in_(step_ids))
+        .group_by(LogChunk.step_id, LogChunk.name)
+        .order_by(LogChunk.step_id, LogChunk.name)
+    )
+    return [LogLine(step_id=step, name=name, size=size) for step, name, size in session.execute(sizes)]
+
+
+def log_size(session: Session, step_id: int, name: str) -> int | None:
+    """Return how many bytes a log has; None where there is no such log."""
+    end = func.max(LogChunk.start + LogChunk.size)
+    return session.scalar(select(end).where(LogChunk.step_id == step_id, LogChunk.name == name))
+
+
+def read_log(session: Session, step_id: int, name: str, start: int, stop: int) -> Iterator[bytes]:
+    """Yield bytes `start` to `stop` (not included) of a log, a piece at a time."""
+    wanted = (
+        select(LogChunk.start, LogChunk.size, LogChunk.data)
+        .where(
+            LogChunk.step_id == step_id,
+            LogChunk.name == name,
+            LogChunk.start < stop,
+            LogChunk.start + LogChunk.size > start,
+        )
+        .order_by(LogChunk.start)
+        .execution_options(yield_per=8)
+    )
+    for at, size, data in session.execute(wanted):
+        plain = zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
+        yield plain[max(0, start - at) : stop - at]
+
+
+def tail_start(session: Session, step_id: int, name: str, lines: int, most: int) -> int:
+    """Return the byte at which the last `lines` lines of a log start; at most `most` bytes before its end."""
+    end = log_size(session, step_id, name) or 0
+    floor = max(0, end - most)
+    text = b"".join(read_log(session, step_id, name, floor, end))
+    places = [at for at, byte in enumerate(text[:-1]) if byte == 0x0A]
+    return floor + places[-lines] + 1 if len(places) >= lines else floor

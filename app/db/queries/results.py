@@ -1,0 +1,147 @@
+"""Results of tests, and what the judge made of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, and_, case, func, select, tuple_
+from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
+
+from app.db.models import Change, Result, Run, Test
+from app.db.queries.paging import Page, Window, matches_glob, paginate
+from app.domain.outcome import ChangeClass, Outcome
+
+TestRef = tuple[int, int]
+"""A test within a run: its id and its ordinal."""
+
+GRAVITY = (
+    ChangeClass.REGRESSION,
+    ChangeClass.NEW_FAILURE,
+    ChangeClass.DISAPPEARED,
+    ChangeClass.FLAKY,
+    ChangeClass.FIXED,
+    ChangeClass.NEW_PASS,
+    ChangeClass.PRE_EXISTING,
+    ChangeClass.NOT_RUN,
+)
+"""What a reader wants to see first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFilter:
+    """What results are narrowed to; None means anything.
+
+    `name` is a glob, `boot` 0 the run's own boot, `leaves` leaves out those that only sum up their subtests.
+    """
+
+    suite: str | None = None
+    outcome: Outcome | None = None
+    kind: ChangeClass | None = None
+    name: str | None = None
+    boot: int | None = 0
+    leaves: bool = False
+
+
+def list_results(session: Session, run_id: int, wanted: ResultFilter, window: Window) -> Page[Result]:
+    """Return the results of a run's attempt that counts, with their tests, by suite and name."""
+    statement = (
+        _counting(select(Result), run_id).join(Result.test).options(contains_eager(Result.test), undefer(Result.detail))
+    )
+    if wanted.suite:
+        statement = statement.where(Test.suite == wanted.suite)
+    if wanted.outcome:
+        statement = statement.where(Result.outcome == wanted.outcome)
+    if wanted.name:
+        statement = statement.where(matches_glob(Test.name, wanted.name))
+    if wanted.boot is not None:
+        statement = statement.where(Result.boot == wanted.boot, Result.on_base.is_(False))
+    if wanted.leaves:
+        statement = statement.where(Result.aggregate.is_(False))
+    if wanted.kind:
+        statement = _of_class(statement, wanted.kind)
+    order = (Test.suite, Test.name, Result.ordinal, Result.boot, Result.on_base)
+    return paginate(session, statement.order_by(*order), window)
+
+
+def _counting(statement: Select[Result], run_id: int) -> Select[Result]:
+    """Only the attempt that counts: that of the results, or the newest while there is none yet."""
+    attempt = select(func.coalesce(Run.results_attempt, Run.newest_attempt)).where(Run.id == run_id).scalar_subquery()
+    return statement.where(Result.run_id == run_id, Result.attempt >= attempt)
+
+
+def _of_class(statement: Select[Result], kind: ChangeClass) -> Select[Result]:
+    same = and_(Change.run_id == Result.run_id, Change.test_id == Result.test_id, Change.ordinal == Result.ordinal)
+    if kind is ChangeClass.UNCHANGED:
+        return statement.outerjoin(Change, same).where(Change.run_id.is_(None))
+    return statement.join(Change, same).where(Change.kind == kind)
+
+
+def list_changes(session: Session, run_ids: Sequence[int], limit: int = 5000) -> Sequence[Change]:
+    """Return what changed in these runs against their baselines, with the tests, the gravest first."""
+    gravity = case({kind.value: place for place, kind in enumerate(GRAVITY)}, value=Change.kind, else_=len(GRAVITY))
+    statement = select(Change).join(Change.test).options(contains_eager(Change.test)).where(Change.run_id.in_(run_ids))
+    return session.scalars(statement.order_by(gravity, Test.suite, Test.name, Change.ordinal).limit(limit)).all()
+
+
+def page_changes(session: Session, run_id: int, kind: ChangeClass | None, window: Window) -> Page[Change]:
+    """Return one page of what changed in a run against its baseline, with the tests, by class, suite and name."""
+    statement = select(Change).join(Change.test).options(contains_eager(Change.test)).where(Change.run_id == run_id)
+    if kind is not None:
+        statement = statement.where(Change.kind == kind)
+    return paginate(session, statement.order_by(Change.kind, Test.suite, Test.name, Change.ordinal), window)
+
+
+def outcomes(session: Session, run_ids: Sequence[int], tests: Sequence[TestRef]) -> dict[tuple[int, TestRef], Outcome]:
+    """Return the outcomes, in each run's own boot, of some tests: by run and test; one that has none is left out."""
+    if not tests or not run_ids:
+        return {}
+    statement = (
+        select(Result.run_id, Result.test_id, Result.ordinal, Result.outcome)
+        .join(Run, Run.id == Result.run_id)
+        .where(
+            Result.run_id.in_(run_ids),
+            Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
+            Result.boot == 0,
+            Result.on_base.is_(False),
+            tuple_(Result.test_id, Result.ordinal).in_(tests),
+        )
+    )
+    return {(run, (test, ordinal)): outcome for run, test, ordinal, outcome in session.execute(statement)}
+
+
+def tallies(session: Session, run_ids: Sequence[int]) -> dict[int, dict[Outcome, int]]:
+    """Count the results of each run's own boot by outcome; sums over subtests are not counted again."""
+    counts: dict[int, dict[Outcome, int]] = {run_id: {} for run_id in run_ids}
+    statement = (
+        select(Result.run_id, Result.outcome, func.count())
+        .join(Run, Run.id == Result.run_id)
+        .where(
+            Result.run_id.in_(run_ids),
+            Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
+            Result.boot == 0,
+            Result.on_base.is_(False),
+            Result.aggregate.is_(False),
+        )
+        .group_by(Result.run_id, Result.outcome)
+    )
+    for run_id, outcome, number in session.execute(statement):
+        counts[run_id][outcome] = number
+    return counts
+
+
+def suites(session: Session, run_id: int) -> Sequence[str]:
+    """Return the suites that a run has results of."""
+    statement = select(Test.suite).join(Result, Result.test_id == Test.id).where(Result.run_id == run_id)
+    return session.scalars(statement.distinct().order_by(Test.suite)).all()
+
+
+def results_of_tests(session: Session, run_id: int, tests: Sequence[TestRef]) -> Sequence[Result]:
+    """Return every result, of each boot, that a run has of some tests, with what the log says of it."""
+    if not tests:
+        return []
+    statement = (
+        select(Result)
+        .where(Result.run_id == run_id, tuple_(Result.test_id, Result.ordinal).in_(tests))
+        .options(joinedload(Result.test), undefer(Result.detail))
+        .order_by(Result.test_id, Result.ordinal, Result.on_base, Result.boot, Result.attempt.desc())
+    )
+    return session.scalars(statement).all()
