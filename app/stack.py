@@ -1,0 +1,62 @@
+"""The services of one host: database, web, workers; what `reroll up` and the demo keep running."""
+
+import socket
+import sys
+from collections.abc import Sequence
+
+import httpx
+
+from app.config import Settings
+from app.db.embedded import Cluster
+from app.db.migrate import upgrade
+from app.db.session import make_engine
+from app.db.url import database_url, embedded_cluster
+from app.supervisor import Service
+
+
+def database_service(cluster: Cluster) -> Service:
+    """Return the embedded server; it is initialised here, for a supervisor starts and does nothing else."""
+    cluster.initialise()
+    return Service(name="postgres", command=cluster.command(), ready=cluster.ready, own_death_signal=True)
+
+
+def prepare_database(settings: Settings) -> None:
+    """Create the embedded server's database where needed, and bring the schema up to date."""
+    cluster = embedded_cluster(settings)
+    if cluster is not None:
+        cluster.create_database()
+    engine = make_engine(database_url(settings))
+    upgrade(engine)
+    engine.dispose()
+
+
+def application_services(settings: Settings, *, pools: Sequence[str]) -> list[Service]:
+    """Return the web application and one worker a pool named."""
+    python = sys.executable
+    host, port = settings.listen_host, settings.listen_port
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://{host}:{port}/healthz", timeout=2, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    web = Service(name="web", command=[python, "-m", "app.cli", "web"], ready=answers)
+    workers = [
+        Service(name=f"worker-{number}", command=[python, "-m", "workers", "--pool", pool])
+        for number, pool in enumerate(pools, start=1)
+    ]
+    return [web, *workers]
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return `wanted` where nothing listens there on loopback, else a port that is free."""
+    for candidate in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no port is free on loopback")
