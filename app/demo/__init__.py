@@ -1,0 +1,1 @@
+"""The neighbours that the demo and the tests need: an archive and a mail server, real ones, on loopback."""
