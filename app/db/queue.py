@@ -30,7 +30,11 @@ class Priority:
     RUN = 0
 
 
-def enqueue(session: Session, task: Task, *, pool: str, priority: int, **args: int | str) -> None:
-    """Add a queue entry; it is seen by workers when the caller's transaction commits, and never if it does not."""
+def enqueue(session: Session, task: Task, *, pool: str, priority: int, pause_s: int = 0, **args: int | str) -> None:
+    """Add a queue entry, not to be taken before `pause_s` seconds have passed.
+
+    Workers see it when the caller's transaction commits, and never if it does not.
+    """
     connection = session.connection().connection.driver_connection
-    _app.configure_task(task, queue=pool, priority=priority, connection=connection).defer(**args)
+    pause = {"seconds": pause_s} if pause_s else None
+    _app.configure_task(task, queue=pool, priority=priority, schedule_in=pause, connection=connection).defer(**args)

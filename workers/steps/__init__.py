@@ -1,1 +1,1 @@
-"""The steps of a run, one function each; none holds a transaction while it works."""
+"""The steps of a run: one function each, no transaction open while they work."""

@@ -1,0 +1,116 @@
+"""Making runs: of a revision, and of the baseline that it is compared with."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from app.config import ProfileSettings, Settings, TreeSettings
+from app.db.models import Patch, Revision, Run, RunState
+from app.db.queue import Priority, Task, enqueue
+from app.errors import SubmissionError
+
+POOL = "default"
+INPUTS = ("tree", "base_commit", "base_reason", "profile", "files", "inputs_key", "pool")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseChoice:
+    """Where a revision's patches go: `commit` (40 hex digits) of `tree`, and why."""
+
+    tree: str
+    commit: str
+    reason: str
+
+
+def route(settings: Settings, tags: Sequence[str]) -> TreeSettings:
+    """Return the tree that a series' subject tags choose: the first with one of them, else the first without any.
+
+    Raises:
+        SubmissionError: no tree is set up for such a series.
+    """
+    wanted = {tag.lower() for tag in tags}
+    for tree in settings.trees:
+        if wanted & {tag.lower() for tag in tree.tags}:
+            return tree
+    for tree in settings.trees:
+        if not tree.tags:
+            return tree
+    shown = ", ".join(sorted(wanted)) or "none"
+    raise SubmissionError(f"no tree takes a series with the tags {shown}; add one to [[trees]] in the settings")
+
+
+def series_files(session: Session, series_id: int) -> list[str]:
+    """Return the paths that any revision of a series touches, sorted: the selection follows them.
+
+    One selection for all revisions makes them comparable, and lets them share a baseline.
+    """
+    touched = session.scalars(select(Patch.files).join(Revision).where(Revision.series_id == series_id))
+    return sorted({path for files in touched for path in files})
+
+
+def inputs_key(profile: ProfileSettings, files: Sequence[str]) -> str:
+    """Return what must be equal for two runs of one base to be compared: the profile and the selection."""
+    plain = json.dumps({"profile": profile.model_dump(mode="json"), "files": sorted(files)}, sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def add_run(
+    session: Session,
+    settings: Settings,
+    *,
+    revision: Revision,
+    base: BaseChoice,
+    files: Sequence[str],
+    profile: str,
+    by: str,
+) -> Run:
+    """Insert a run of a revision and its queue entry, and those of its baseline where there is none yet."""
+    values = _inputs(settings, base=base, profile=profile, files=files, by=by)
+    return _queued(session, Run(revision_id=revision.id, baseline_id=_baseline(session, values), **values))
+
+
+def add_partial_run(session: Session, whole: Run, *, only: Sequence[str], by: str) -> Run:
+    """Insert a run of some tests alone, with the inputs and the baseline of a whole run of the same revision."""
+    shared = {name: getattr(whole, name) for name in INPUTS}
+    run = Run(revision_id=whole.revision_id, baseline_id=whole.baseline_id, only=list(only), requested_by=by, **shared)
+    return _queued(session, run)
+
+
+def _queued(session: Session, run: Run) -> Run:
+    run.state = RunState.QUEUED
+    run.evidence, run.toolchain, run.selection = {}, {}, []
+    session.add(run)
+    session.flush()
+    enqueue(session, Task.EXECUTE, pool=run.pool, priority=Priority.RUN, run_id=run.id)
+    return run
+
+
+def _inputs(settings: Settings, *, base: BaseChoice, profile: str, files: Sequence[str], by: str) -> dict[str, Any]:
+    """Return what a run and its baseline have in common."""
+    return {
+        "tree": base.tree,
+        "base_commit": base.commit,
+        "base_reason": base.reason,
+        "profile": profile,
+        "files": list(files),
+        "inputs_key": inputs_key(settings.profiles[profile], files),
+        "pool": POOL,
+        "requested_by": by,
+    }
+
+
+def _baseline(session: Session, values: dict[str, Any]) -> int:
+    """Return the id of the baseline with these inputs; of two transactions that want to make it, one does."""
+    fresh = {"state": RunState.QUEUED, "evidence": {}, "toolchain": {}, "selection": [], "newest_attempt": 0}
+    made: int | None = session.scalar(upsert(Run).values(values | fresh).on_conflict_do_nothing().returning(Run.id))
+    if made is not None:
+        enqueue(session, Task.EXECUTE, pool=POOL, priority=Priority.BASELINE, run_id=made)
+        return made
+    same = [getattr(Run, name) == values[name] for name in ("tree", "base_commit", "profile", "inputs_key")]
+    return session.scalars(select(Run.id).where(Run.revision_id.is_(None), Run.replaced_by_id.is_(None), *same)).one()

@@ -1,0 +1,78 @@
+"""One attempt at a run, from the patches to the results: apply, build, boot, selftests."""
+
+from dataclasses import asdict
+from typing import Any
+
+from app.config import ProfileSettings
+from app.domain.outcome import Outcome, Step, tally
+from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
+from app.services.execution import Findings, Job
+from workers.context import Context
+from workers.ports import Base, Image
+from workers.recorder import Recorder
+from workers.steps.apply import apply
+from workers.steps.build import build
+from workers.steps.selftests import Life, boot_and_test
+
+
+async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
+    """Work through the steps; what goes wrong by the series' doing is a finding, trouble of ours is raised.
+
+    Raises:
+        InfrastructureError: trouble of ours; the step that met it says so.
+        FencedError: another attempt has taken this run over.
+    """
+    profile = _profile(context, job)
+    tree = context.tree(job.tree)
+    base = Base(commit=job.base_commit, reason=job.base_reason)
+    async with context.trees.checkout(tree, base) as checkout:
+        commit = base.commit
+        if job.label is not None:
+            try:
+                async with recorder.step(Step.APPLY) as record:
+                    commit = await apply(record, checkout, job)
+            except PatchDoesNotApplyError:
+                return _findings(reached=Step.APPLY, facts={"apply": record.detail})
+        try:
+            async with recorder.step(Step.BUILD) as record:
+                image = await build(record, context.builder, checkout, profile, job=job, commit=commit)
+        except BuildFailedError:
+            return _findings(reached=Step.BUILD, applied=True, facts={"build": record.detail, "commit": commit})
+    tests = [name for name in image.tests if job.only is None or name in job.only]
+    life = await boot_and_test(recorder, context.machine, image, profile, tests=tests)
+    return _lived(image, life, commit)
+
+
+def _profile(context: Context, job: Job) -> ProfileSettings:
+    try:
+        return context.settings.profiles[job.profile]
+    except KeyError:
+        raise InfrastructureError(
+            f"this worker's settings have no profile {job.profile!r}; its TOML differs from the one in use"
+        ) from None
+
+
+def _findings(*, reached: Step, applied: bool = False, facts: dict[str, Any]) -> Findings:
+    return Findings(reached=reached, applied=applied, built=False, booted=False, complete=False, facts=facts)
+
+
+def _lived(image: Image, life: Life, commit: str) -> Findings:
+    return Findings(
+        reached=Step.SELFTESTS if life.end.ready else Step.BOOT,
+        applied=True,
+        built=True,
+        booted=life.end.ready,
+        complete=life.complete,
+        facts={
+            "commit": commit,
+            "image": image.key,
+            "ending": life.boot.ending,
+            "accelerator": life.boot.accelerator,
+            "events": [asdict(event) for event in life.events],
+            "tally": asdict(tally(life.results)),
+            "not_built": [{"test": name, "reason": why} for name, why in image.not_built],
+            "ran": sorted({one.parent or one.name for one in life.results if one.outcome is not Outcome.MISS}),
+        },
+        selection=tuple({"test": name, "reason": why} for name, why in image.selection),
+        toolchain=image.toolchain,
+    )

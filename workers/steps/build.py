@@ -1,0 +1,94 @@
+"""build: kernel and selected selftests, as an image kept by its inputs."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from app.domain.ownership import owner
+
+from app.config import ProfileSettings
+from app.domain.buildlog import compiler_errors
+from app.domain.diff import parse_files
+from app.errors import BuildFailedError
+from app.services.execution import Job, JobPatch
+from workers.ports import Builder, Checkout, Image
+from workers.recorder import StepRecord
+
+TAIL_BYTES = 4_000_000
+"""How much of a build's log is searched for errors: make stops soon after the first."""
+MAX_ERRORS = 20
+
+
+def image_key(commit: str, profile: ProfileSettings, files: Sequence[str], toolchain: dict[str, str]) -> str:
+    """Return what an image is kept by: a hash of the tree's commit, the profile, the selection and the toolchain.
+
+    The commit is the patched tree's; it is the same wherever the same mails meet the same base, for committer and
+    dates are fixed (workers/adapters/git.py).
+    """
+    inputs = {
+        "commit": commit,
+        "profile": profile.model_dump(mode="json"),
+        "files": sorted(files),
+        "toolchain": toolchain,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+async def build(
+    record: StepRecord, builder: Builder, checkout: Checkout, profile: ProfileSettings, *, job: Job, commit: str
+) -> Image:
+    """Build the image of a commit, or take the one that is kept.
+
+    Raises:
+        BuildFailedError: the tree does not build; the step's detail lists the errors, each with the patch that owns it.
+    """
+    key = image_key(commit, profile, job.files, await builder.toolchain())
+    kept = await builder.find(key)
+    if kept is not None:
+        record.summary = "the same tree was built before; its image is used again"
+        record.detail = {"key": key, "kept": True}
+        return kept
+    tail = bytearray()
+    sink = record.log("build")
+
+    def log(data: bytes) -> None:
+        sink(data)
+        tail.extend(data)
+        del tail[:-TAIL_BYTES]
+
+    try:
+        image = await builder.build(checkout, profile, files=job.files, key=key, log=log)
+    except BuildFailedError as error:
+        record.detail = {"target": error.target, "errors": _errors(bytes(tail), job.patches)}
+        record.summary = _first(record.detail["errors"]) or str(error)
+        raise
+    record.summary = f"{len(image.tests)} tests" + (f", {len(image.not_built)} not built" if image.not_built else "")
+    record.detail = {"key": key, "kept": False}
+    return image
+
+
+def _errors(log: bytes, patches: Sequence[JobPatch]) -> list[dict[str, object]]:
+    series = [parse_files(patch.diff) for patch in patches]
+    found = []
+    for error in compiler_errors(log.decode("utf-8", "replace"))[:MAX_ERRORS]:
+        held = owner(error, series)
+        patch = patches[held.position - 1] if held else None
+        found.append(
+            {
+                **asdict(error),
+                "patch": patch.position if patch else None,
+                "patch_title": patch.title if patch else None,
+                "grounds": held.grounds if held else None,
+            }
+        )
+    return found
+
+
+def _first(errors: Sequence[dict[str, object]]) -> str:
+    if not errors:
+        return ""
+    first = errors[0]
+    place = f"{first['file']}:{first['line']}: " if first["file"] else ""
+    whose = f" (patch {first['patch']})" if first["patch"] else " (no patch of the series touches it)"
+    return f"{place}{first['message']}{whose}"

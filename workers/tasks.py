@@ -1,0 +1,106 @@
+"""The queue's tasks: claim, work, finish. Transactions are opened here and in the recorder, nowhere else."""
+
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+
+from app.db.models import AttemptKind
+from app.db.queue import Task
+from app.domain.outcome import Verdict
+from app.errors import FencedError, InfrastructureError
+from app.services import attempts, execution, judging, reporting
+from app.services.attempts import Claim
+from workers.context import Context
+from workers.execution import execute
+from workers.recorder import Recorder
+from workers.steps.judge import judge
+from workers.steps.mail import send_report
+from workers.steps.track import track
+
+log = structlog.get_logger(__name__)
+
+RETRY_PAUSE_S = 15
+"""Before an attempt after trouble of ours."""
+UNEXPECTED = RetryStrategy(max_attempts=5, wait=5, linear_wait=10)
+"""For what no attempt could record, such as a lost database: the queue itself tries again."""
+
+
+def make_app(conninfo: str) -> App:
+    """Return the queue's application with its tasks; `conninfo` is a `postgresql://` URL."""
+    app = App(connector=PsycopgConnector(conninfo=conninfo))
+    for name, work in (
+        (Task.TRACK, track_thread),
+        (Task.EXECUTE, execute_run),
+        (Task.JUDGE, judge_run),
+        (Task.MAIL, mail_report),
+    ):
+        app.task(name=name, pass_context=True, retry=UNEXPECTED)(work)
+    return app
+
+
+def _context(job: JobContext) -> Context:
+    context = job.additional_context["context"]
+    assert isinstance(context, Context)
+    return context
+
+
+async def track_thread(job: JobContext, *, thread_id: int) -> None:
+    """Fetch a thread and store what is new in it, with runs for what can be run."""
+    await track(_context(job), thread_id)
+
+
+async def execute_run(job: JobContext, *, run_id: int) -> None:
+    """Make one attempt at getting the results of a run."""
+    context = _context(job)
+    held = _claim(context, run_id, AttemptKind.EXECUTE)
+    if held is None:
+        return
+    with context.sessions() as session:
+        work = execution.load_job(session, run_id)
+    try:
+        found = await execute(context, Recorder(context.sessions, held), work)
+        with context.sessions.begin() as session:
+            execution.finish(session, held, found)
+    except FencedError as error:
+        log.warning("an attempt was replaced", run=run_id, attempt=held.attempt, error=str(error))
+    except InfrastructureError as error:
+        _trouble(context, held, AttemptKind.EXECUTE, error)
+
+
+async def judge_run(job: JobContext, *, run_id: int) -> None:
+    """Compare a run with its baseline, confirm what looks like its doing, store the verdict and the report."""
+    context = _context(job)
+    held = _claim(context, run_id, AttemptKind.JUDGE)
+    if held is None:
+        return
+    recorder = Recorder(context.sessions, held)
+    try:
+        judgement = await judge(context, recorder)
+        with context.sessions.begin() as session:
+            judging.store(session, held, judgement)
+            if judgement.verdict is not Verdict.INCONCLUSIVE:
+                reporting.queue_report(session, context.settings, run_id)
+    except FencedError as error:
+        log.warning("a judge was replaced", run=run_id, attempt=held.attempt, error=str(error))
+    except InfrastructureError as error:
+        _trouble(context, held, AttemptKind.JUDGE, error)
+
+
+async def mail_report(job: JobContext, *, report_id: int) -> None:
+    """Send one report, once."""
+    context = _context(job)
+    await send_report(context.sessions, context.settings, context.mailer, context.archive, report_id)
+
+
+def _claim(context: Context, run_id: int, kind: AttemptKind) -> Claim | None:
+    with context.sessions.begin() as session:
+        return attempts.claim(session, run_id, kind, worker=context.worker)
+
+
+def _trouble(context: Context, held: Claim, kind: AttemptKind, error: InfrastructureError) -> None:
+    """Have it tried again, after a pause; a database that is away raises again, and the queue tries later."""
+    log.error("trouble of ours", run=held.run_id, attempt=held.attempt, error=str(error))
+    try:
+        with context.sessions.begin() as session:
+            execution.retry_later(session, held, kind, str(error), pause_s=RETRY_PAUSE_S)
+    except FencedError:
+        return
