@@ -1,0 +1,164 @@
+"""The texts below tools/testing/selftests/bpf -> which test uses which BPF program.
+
+prog_tests/*.c define `test_NAME()` or `serial_test_NAME()` at the start of a line (that is how the Makefile finds
+them) and include `PROG.skel.h`, `.lskel.h` or `.subskel.h`, which bpftool makes from progs/PROG.c; others open
+`PROG.bpf.o` by its name when they run. C is read here only as far as that takes, in one pass over the lines.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_SKELETON = re.compile(r'^\s*#\s*include\s*[<"](?:[^">]*/)?([\w-]+?)(?:\.light)?\.(?:l|sub)?skel\.h[">]', re.MULTILINE)
+_INCLUDE = re.compile(r'^\s*#\s*include\s*"(?:[^">]*/)?([\w.-]+\.[ch])"', re.MULTILINE)
+_TEST = re.compile(r"^void (?:serial_)?test_([A-Za-z0-9_]+)\((?:void)?\)")
+_FUNCTION = re.compile(r"^[A-Za-z_][^;={}()\"]*?\b([A-Za-z_]\w*)\(")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_LITERAL = re.compile(r'"([\w./-]{2,100})"')
+_FAMILY = re.compile(r'"(?:\./)?(\w+)"\s*#\s*\w+\s*"\.bpf\.o"')
+_ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w.-]+\.skel\.h-deps)\s*[:+]?=\s*(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFile:
+    """One prog_tests/*.c: its tests, the programs each of them names, and the programs that the file needs at all.
+
+    `absent` are the skeletons it includes although the tree has no program for them: the file cannot be built.
+    """
+
+    __test__ = False  # pytest: not a test case
+
+    tests: tuple[str, ...]
+    programs: frozenset[str]
+    used_by: Mapping[str, frozenset[str]]
+    headers: frozenset[str]
+    absent: frozenset[str]
+
+    def users(self, program: str) -> tuple[str, ...]:
+        """Return the tests that name a program; all of the file's when it cannot be told which."""
+        named = tuple(test for test in self.tests if program in self.used_by[test])
+        return named or self.tests
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeIndex:
+    """A tree's selftests: prog_tests files by name (`bpf_iter.c`), programs by stem (`bpf_iter_ksym`).
+
+    `named` are the programs that the Makefile itself asks for; `included` says what each progs/*.c includes.
+    """
+
+    files: Mapping[str, TestFile]
+    programs: frozenset[str]
+    named: frozenset[str]
+    included: Mapping[str, frozenset[str]]
+
+    def file_of(self, test: str) -> str | None:
+        """Return the prog_tests file that defines a test."""
+        return next((name for name, file in self.files.items() if test in file.tests), None)
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """All top-level tests, sorted as test_progs sorts them."""
+        return tuple(sorted(test for file in self.files.values() for test in file.tests))
+
+
+def index_tree(texts: Mapping[str, str]) -> TreeIndex:
+    """Index a tree from its texts: `prog_tests/*.c`, `progs/*.c` and `Makefile`, keyed by path below selftests/bpf."""
+    programs = frozenset(
+        path.removeprefix("progs/").removesuffix(".c")
+        for path in texts
+        if path.startswith("progs/") and path.endswith(".c")
+    )
+    lists = _makefile_lists(texts.get("Makefile", ""))
+    linked = {
+        skeleton.removesuffix(".skel.h"): frozenset(part.removesuffix(".bpf.o") for part in lists[f"{skeleton}-deps"])
+        for skeleton in lists["LINKED_SKELS"]
+    }
+    light = {word.removesuffix(".c") for name in tuple(lists) if name.startswith("LSKELS") for word in lists[name]}
+    return TreeIndex(
+        files={
+            path.removeprefix("prog_tests/"): _test_file(text, programs, linked)
+            for path, text in sorted(texts.items())
+            if path.startswith("prog_tests/") and path.endswith(".c")
+        },
+        programs=programs,
+        named=frozenset(light).union(*linked.values()) & programs,
+        included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
+    )
+
+
+def _test_file(text: str, programs: frozenset[str], linked: Mapping[str, frozenset[str]]) -> TestFile:
+    skeletons = frozenset(_SKELETON.findall(text))
+    names = (skeletons & (programs | linked.keys())) | _opened_at_run_time(text, programs)
+    bodies = _functions(text)
+    tests = tuple(name for name in map(_test_name, text.split("\n")) if name)
+    return TestFile(
+        tests=tests,
+        programs=_parts(names, linked),
+        used_by={test: _parts(_reached(f"test_{test}", bodies, names), linked) for test in tests},
+        headers=frozenset(_INCLUDE.findall(text)),
+        absent=skeletons - programs - linked.keys(),
+    )
+
+
+def _parts(names: Iterable[str], linked: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Replace skeletons that are linked from several programs by those programs."""
+    return frozenset(part for name in names for part in linked.get(name, (name,)))
+
+
+def _test_name(line: str) -> str | None:
+    found = _TEST.match(line)
+    return found[1] if found else None
+
+
+def _opened_at_run_time(text: str, programs: frozenset[str]) -> frozenset[str]:
+    """Return programs opened by name: `"x.bpf.o"`, a table of names, or a macro that pastes the name together."""
+    if ".bpf.o" not in text:
+        return frozenset()
+    literals = {literal.removeprefix("./").removesuffix(".bpf.o") for literal in _LITERAL.findall(text)}
+    families = tuple(_FAMILY.findall(text))
+    return (literals & programs) | frozenset(stem for stem in programs if families and stem.startswith(families))
+
+
+def _functions(text: str) -> dict[str, frozenset[str]]:
+    """Return each function's words. A definition starts in the first column and ends with a brace there."""
+    bodies: dict[str, set[str]] = {}
+    name: str | None = None
+    for line in text.split("\n"):
+        if name is None or (line and line[0] not in " \t{}#\n"):
+            found = _FUNCTION.match(line[:400])
+            name = None if found is None else found[1].removeprefix("serial_")
+        if name is None:
+            continue
+        bodies.setdefault(name, set()).update(_words(line))
+        if line.startswith("}") or (line[:1] not in " \t" and line.rstrip().endswith((";", "}"))):
+            name = None
+    return {function: frozenset(words) for function, words in bodies.items()}
+
+
+def _words(line: str) -> Iterable[str]:
+    for word in _WORD.findall(line):
+        yield word
+        # skeletons' functions are PROG__open(), PROG__elf_bytes() ...
+        yield word.partition("__")[0]
+
+
+def _reached(start: str, bodies: Mapping[str, frozenset[str]], programs: frozenset[str]) -> frozenset[str]:
+    seen, to_visit = {start}, [start]
+    found: set[str] = set()
+    while to_visit:
+        words = bodies.get(to_visit.pop(), frozenset())
+        found |= words & programs
+        for word in words & bodies.keys() - seen:
+            seen.add(word)
+            to_visit.append(word)
+    return frozenset(found)
+
+
+def _makefile_lists(makefile: str) -> defaultdict[str, list[str]]:
+    """Return the words of LSKELS*, of LINKED_SKELS, and of its parts (`x.skel.h-deps := a.bpf.o b.bpf.o`)."""
+    lists: defaultdict[str, list[str]] = defaultdict(list)
+    for variable, value in _ASSIGNED.findall(makefile.replace("\\\n", " ")):
+        lists[variable] += value.split()
+    return lists

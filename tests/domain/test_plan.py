@@ -1,0 +1,172 @@
+import pytest
+
+from app.domain.plan import FULL_AREAS, SELFTESTS, narrow, select
+from app.domain.selftests_index import index_tree
+
+VERIFIER = """\
+#include <test_progs.h>
+#include "verifier_and.skel.h"
+#include "verifier_frob.skel.h"
+#include "verifier_value.skel.h"
+
+static void run_tests_aux(const char *skel_name,
+		skel_elf_bytes_fn elf_bytes_factory)
+{
+	go();
+}
+
+#define RUN(skel) run_tests_aux(#skel, skel##__elf_bytes, NULL)
+
+void test_verifier_and(void)                  { RUN(verifier_and); }
+void test_verifier_frob(void) { RUN(verifier_frob); }
+
+void test_verifier_value(void)
+{
+	run_tests_aux("verifier_value", verifier_value__elf_bytes);
+}
+""" + "".join(f"void test_verifier_more{n}(void) {{ RUN(verifier_more{n}); }}\n" for n in range(30))
+
+BPF_ITER = """\
+#include "bpf_iter_ksym.skel.h"
+#include "bpf_iter_task.lskel.h"
+
+static void test_ksym(void)
+{
+	struct bpf_iter_ksym *skel = bpf_iter_ksym__open_and_load();
+}
+
+void test_bpf_iter(void)
+{
+	if (test__start_subtest("ksym"))
+		test_ksym();
+}
+"""
+
+RINGBUF = """\
+#include "test_ringbuf.lskel.h"
+#include "ring_helpers.h"
+static void one(void)
+{
+	test_ringbuf_lskel__open();
+}
+void test_ringbuf(void)
+{
+	one();
+}
+void serial_test_ringbuf_serial(void)
+{
+	strcmp("a", "b");
+}
+"""
+
+TEXTS = {
+    "Makefile": (
+        "LINKED_SKELS := linked_funcs.skel.h\t\\\n\t\ttest_usdt.skel.h\n\nLSKELS := test_ringbuf.c trace_printk.c \\\n"
+        "\tgone.c\nLSKELS_EXTRA := kfunc_call_test.c\n"
+        "linked_funcs.skel.h-deps := linked_funcs1.bpf.o linked_funcs2.bpf.o\n"
+        "test_usdt.skel.h-deps := test_usdt.bpf.o\n"
+    ),
+    "prog_tests/verifier.c": VERIFIER,
+    "prog_tests/bpf_iter.c": BPF_ITER,
+    "prog_tests/ringbuf.c": RINGBUF,
+    "prog_tests/linked_funcs.c": (
+        '#include "linked_funcs.skel.h"\nvoid test_linked_funcs(void)\n{\n\tlinked_funcs__open();\n}\n'
+    ),
+    "prog_tests/scale.c": 'void test_scale(void)\n{\n\trun("./loop1.bpf.o");\n}\n',
+    "prog_tests/reloc.c": (
+        '#define CASE(name) { .file = "btf__reloc_" #name ".bpf.o" }\nvoid test_reloc(void)\n{\n\tall();\n}\n'
+    ),
+    "prog_tests/attr_size.c": '#include "attr_size.skel.h"\nvoid test_attr_size(void)\n{\n\tattr_size__open();\n}\n',
+    **{
+        f"progs/{stem}.c": ""
+        for stem in (
+            "verifier_and", "verifier_frob", "verifier_value", "bpf_iter_ksym", "bpf_iter_task", "test_ringbuf",
+            "loop1", "trace_printk", "kfunc_call_test", "linked_funcs1", "linked_funcs2", "test_usdt", "btf__reloc_a",
+            "btf__reloc_b", "unrelated",
+        )
+    },
+    "progs/bpf_iter_ksym.c": '#include "bpf_iter_common.h"\n#include "loop1.c"\n',
+}  # fmt: skip
+TREE = index_tree(TEXTS)
+ALWAYS = {
+    "kfunc_call_test.c", "linked_funcs1.c", "linked_funcs2.c", "test_ringbuf.c", "test_usdt.c", "trace_printk.c"
+}  # fmt: skip
+
+
+def test_a_program_of_a_long_list_selects_its_own_test_only() -> None:
+    touched = [SELFTESTS + "progs/verifier_frob.c", SELFTESTS + "prog_tests/verifier.c", "kernel/bpf/verifier.c"]
+    selection = select(touched, TREE, core=["bpf_iter"])
+    assert [(test.name, test.reason) for test in selection.tests] == [
+        ("verifier_frob", "progs/verifier_frob.c is changed"),
+        ("bpf_iter", "core of the profile"),
+    ]
+    assert selection.prog_tests == ("bpf_iter.c", "verifier.c")
+
+
+def test_only_what_is_needed_is_kept() -> None:
+    selection = select([SELFTESTS + "progs/bpf_iter_ksym.c"], TREE, core=[])
+    assert selection.names == ("bpf_iter",)
+    assert set(selection.progs) == ALWAYS | {"bpf_iter_ksym.c", "bpf_iter_task.c", "loop1.c"}
+
+
+@pytest.mark.parametrize(
+    ("path", "tests"),
+    [
+        ("prog_tests/verifier.c", 33),
+        ("prog_tests/bpf_iter.c", 1),
+        ("prog_tests/ringbuf.c", 2),
+        ("prog_tests/ring_helpers.h", 2),
+        ("prog_tests/gone.c", 0),
+        ("progs/bpf_iter_common.h", 1),
+        ("progs/unrelated.c", 0),
+        ("progs/loop1.c", 2),
+        ("test_progs.c", 0),
+    ],
+)
+def test_how_many_tests_a_file_selects(path: str, tests: int) -> None:
+    assert len(select([SELFTESTS + path], TREE, core=[]).tests) == tests
+
+
+@pytest.mark.parametrize(
+    ("program", "tests"),
+    [
+        ("verifier_and", ("verifier_and",)),
+        ("verifier_value", ("verifier_value",)),
+        ("test_ringbuf", ("ringbuf",)),
+        ("linked_funcs2", ("linked_funcs",)),
+        ("btf__reloc_b", ("reloc",)),
+    ],
+)
+def test_which_tests_use_a_program(program: str, tests: tuple[str, ...]) -> None:
+    assert select([f"{SELFTESTS}progs/{program}.c"], TREE, core=[]).names == tests
+
+
+def test_areas_of_the_code() -> None:
+    quick = select(["kernel/bpf/ringbuf.c", "kernel/bpf/verifier.c"], TREE, core=[])
+    assert [(test.name, test.reason) for test in quick.tests] == [
+        ("ringbuf", "kernel/bpf/ringbuf.c is changed"),
+        ("ringbuf_serial", "kernel/bpf/ringbuf.c is changed"),
+    ]
+    assert len(select(["kernel/bpf/verifier.c"], TREE, core=[], areas=FULL_AREAS).tests) == 33
+
+
+def test_what_cannot_be_built_is_left_out_and_said() -> None:
+    selection = select([SELFTESTS + "prog_tests/attr_size.c"], TREE, core=["bpf_iter", "map_*"])
+    assert selection.names == ("bpf_iter",)
+    assert selection.missing == ("map_*",)
+    assert [(test.name, test.reason) for test in selection.unbuildable] == [
+        ("attr_size", "prog_tests/attr_size.c includes attr_size.skel.h, which the tree has no program for")
+    ]
+    assert "attr_size.c" not in selection.prog_tests
+
+
+def test_a_selection_can_be_narrowed_to_what_failed() -> None:
+    whole = select([SELFTESTS + "prog_tests/ringbuf.c"], TREE, core=["bpf_iter"])
+    alone = narrow(whole, ["ringbuf"], TREE)
+    assert alone.names == ("ringbuf",)
+    assert alone.prog_tests == ("ringbuf.c",)
+    assert set(alone.progs) == ALWAYS
+
+
+def test_a_series_that_touches_nothing_known_runs_the_core() -> None:
+    assert select(["Documentation/x.rst"], TREE, core=["bpf_iter"]).names == ("bpf_iter",)
