@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.db.models import Change, Comment, Message, Patch, Revision, Run, RunState, Series, Test
 from app.db.queries.paging import Page, Window, contains, paginate
@@ -98,7 +98,8 @@ def get_revision(session: Session, revision_id: int) -> Revision | None:
 
 def list_revisions(session: Session, window: Window, *, series_id: int | None = None) -> Page[Revision]:
     """Return revisions in the order of their posting, of one series or of all."""
-    statement = select(Revision).options(selectinload(Revision.patches).joinedload(Patch.message))
+    patches = selectinload(Revision.patches).joinedload(Patch.message)
+    statement = select(Revision).options(joinedload(Revision.cover), patches)
     if series_id is not None:
         statement = statement.where(Revision.series_id == series_id)
     return paginate(session, statement.order_by(Revision.series_id, Revision.position, Revision.id), window)

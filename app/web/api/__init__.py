@@ -1,0 +1,16 @@
+"""JSON under /api/v1."""
+
+from fastapi import APIRouter
+
+from app.web.api import logs, mail, results, runs, series, threads
+from app.web.api.schemas import Problem
+
+router = APIRouter(
+    prefix="/api/v1",
+    responses={
+        404: {"model": Problem, "description": "There is no such thing", "content": {"application/problem+json": {}}},
+        422: {"model": Problem, "description": "The request is not right", "content": {"application/problem+json": {}}},
+    },
+)
+for part in (threads, series, mail, runs, results, logs):
+    router.include_router(part.router)
