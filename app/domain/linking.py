@@ -1,0 +1,313 @@
+"""Which postings are revisions of one work, and why we think so."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import SequenceMatcher
+from enum import IntEnum
+
+from app.domain.changelog import RevisionLink, revision_links
+from app.domain.diff import changed_lines
+from app.domain.patch_id import patch_id
+from app.domain.posting import Grouping, Posting, same_person
+from app.domain.trailer import Declared, parse_declared
+
+MAX_CANDIDATES = 24  # earlier postings under one key that a posting is compared with
+_LIKE_TITLES = 0.75
+_LIKE_DIFFS = 0.5
+
+
+class Reason(IntEnum):
+    """Why one revision is taken to follow another; the higher the number, the stronger."""
+
+    CONTENT = 1
+    TITLE = 2
+    IN_REPLY_TO = 3
+    LINK = 4
+    CHANGE_ID = 5
+
+    @property
+    def words(self) -> str:
+        """How a page and `inspect` say it."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Reason.CONTENT: "similar patches",
+    Reason.TITLE: "same author and like title",
+    Reason.IN_REPLY_TO: "in-reply-to",
+    Reason.LINK: "link in the cover letter",
+    Reason.CHANGE_ID: "change-id",
+}
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Facts:
+    """What linking needs to know of a posting, read once."""
+
+    posting: Posting
+    order: int
+    declared: Declared
+    links: tuple[RevisionLink, ...]
+    titles: frozenset[str]
+    patch_ids: frozenset[str]
+    _lines: frozenset[str] | None = field(default=None)
+
+    @property
+    def when(self) -> datetime:
+        """When its cover or first patch was sent."""
+        return self.posting.head.when
+
+    @property
+    def title(self) -> str:
+        """The cover's title, or the first patch's."""
+        return self.posting.head.subject.title
+
+    @property
+    def lines(self) -> frozenset[str]:
+        """The lines that all its patches together add and remove."""
+        if self._lines is None:
+            patches = self.posting.patches.values()
+            self._lines = changed_lines(file for item in patches for file in item.message.files)
+        return self._lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """A posting in its series, with the earlier posting that it follows and why, if it follows one."""
+
+    facts: Facts
+    previous: Facts | None
+    reason: Reason | None
+
+
+def link(grouping: Grouping) -> list[list[Linked]]:
+    """The postings gathered into works: each a list of its postings, oldest revision first."""
+    facts = _read(grouping)
+    evidence: dict[tuple[int, int], Reason] = {}
+    sets = _Sets(len(facts))
+    for later, earlier, reason in _Evidence(grouping, facts).pairs():
+        key = (later.order, earlier.order)
+        evidence[key] = max(reason, evidence.get(key, reason))
+        sets.join(*key)
+    works: dict[int, list[Facts]] = defaultdict(list)
+    for each in facts:
+        works[sets.find(each.order)].append(each)
+    return [_chain(_in_order(members), evidence) for members in works.values()]
+
+
+def _read(grouping: Grouping) -> list[Facts]:
+    ordered = sorted(grouping.postings, key=lambda p: (p.head.when, p.version, p.minor or 0, p.head.message.message_id))
+    return [_facts(posting, order) for order, posting in enumerate(ordered)]
+
+
+def _facts(posting: Posting, order: int) -> Facts:
+    head = posting.head.message
+    links: dict[str, RevisionLink] = {each.message_id: each for each in revision_links(head)}
+    declared = parse_declared(head.body)
+    if posting.cover is None or declared.base_commit is None:
+        declared = _declared_by_patches(posting, declared)
+    return Facts(
+        posting=posting,
+        order=order,
+        declared=declared,
+        links=tuple(links.values()),
+        titles=frozenset(_plain(item.subject.title) for item in posting.patches.values()),
+        patch_ids=frozenset(found for item in posting.patches.values() if (found := patch_id(item.message.diff or ""))),
+    )
+
+
+def _declared_by_patches(posting: Posting, declared: Declared) -> Declared:
+    # git format-patch --base without a cover letter writes the block into the first patch.
+    for item in posting.items[:3]:
+        found = parse_declared(item.message.body)
+        if found.base_commit or found.change_id:
+            return Declared(
+                base_commit=declared.base_commit or found.base_commit,
+                change_id=declared.change_id or found.change_id,
+                prerequisites=declared.prerequisites or found.prerequisites,
+                supersedes=declared.supersedes or found.supersedes,
+            )
+    return declared
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.lower().replace("\t", " ").rstrip(".").split())
+
+
+def may_precede(earlier: Posting, later: Posting) -> bool:
+    """Whether one posting can be an older revision of another, by what their subjects say alone."""
+    if earlier.rfc != later.rfc:
+        return later.version >= earlier.version or later.head.when >= earlier.head.when
+    return (later.version, later.minor or 0) >= (earlier.version, earlier.minor or 0)
+
+
+class _Evidence:
+    def __init__(self, grouping: Grouping, facts: list[Facts]) -> None:
+        self._grouping = grouping
+        self._facts = facts
+        self._of = {id(each.posting): each for each in facts}
+
+    def pairs(self) -> Iterator[tuple[Facts, Facts, Reason]]:
+        """Every (later, earlier, reason) that is believed."""
+        yield from self._same(lambda f: [f.declared.change_id] if f.declared.change_id else [], self._by_change_id)
+        for later in self._facts:
+            yield from self._by_link(later)
+        yield from self._same(lambda f: [_plain(f.title)], self._by_title)
+        yield from self._same(lambda f: f.titles | f.patch_ids, self._by_content)
+        yield from self._same(_people, self._by_person)
+        for later in self._facts:
+            yield from self._by_reply(later)
+
+    def _same(
+        self, keys: Callable[[Facts], Iterable[str]], judge: Callable[[Facts, Facts], Reason | None]
+    ) -> Iterator[tuple[Facts, Facts, Reason]]:
+        """Compare each posting with the last few that share a key with it."""
+        seen: dict[str, list[Facts]] = defaultdict(list)
+        for facts in self._facts:
+            others = {other.order: other for key in keys(facts) for other in seen[key][-MAX_CANDIDATES:]}
+            for other in list(others.values())[-4 * MAX_CANDIDATES :]:
+                later, earlier = (facts, other) if may_precede(other.posting, facts.posting) else (other, facts)
+                reason = judge(later, earlier)
+                if reason is not None:
+                    yield later, earlier, reason
+            for key in keys(facts):
+                seen[key].append(facts)
+
+    def _by_change_id(self, later: Facts, earlier: Facts) -> Reason | None:
+        del later, earlier
+        return Reason.CHANGE_ID
+
+    def _by_link(self, later: Facts) -> Iterator[tuple[Facts, Facts, Reason]]:
+        for each in later.links:
+            # People link to a mail inside the older thread as well: it stands for the posting it hangs under.
+            item = self._grouping.items.get(each.message_id)
+            owner = self._grouping.owner.get(each.message_id)
+            if owner is None and item is not None and item.above is not None:
+                owner = self._grouping.owner.get(item.above)
+            if owner is not None and owner is not later.posting:
+                yield later, self._of[id(owner)], Reason.LINK
+
+    def _by_title(self, later: Facts, earlier: Facts) -> Reason | None:
+        if not same_person(later.posting.author, earlier.posting.author):
+            return None
+        return Reason.TITLE if _is_next(later, earlier) else None
+
+    def _by_content(self, later: Facts, earlier: Facts) -> Reason | None:
+        if not _distinct(later.posting, earlier.posting):
+            return Reason.TITLE if self._by_title(later, earlier) and _like_titles(later, earlier) else None
+        same = same_person(later.posting.author, earlier.posting.author)
+        smaller = max(min(len(later.posting.patches), len(earlier.posting.patches)), 1)
+        shared_ids, shared_titles = len(later.patch_ids & earlier.patch_ids), len(later.titles & earlier.titles)
+        if same and 2 * max(shared_ids, shared_titles) >= smaller:
+            return Reason.CONTENT
+        if 2 * shared_ids > smaller or (2 * shared_titles > smaller and _like_diffs(later, earlier)):
+            return Reason.CONTENT
+        return None
+
+    def _by_person(self, later: Facts, earlier: Facts) -> Reason | None:
+        if not _distinct(later.posting, earlier.posting):
+            return None
+        if _like_titles(later, earlier):
+            return Reason.TITLE
+        return Reason.CONTENT if _like_diffs(later, earlier) else None
+
+    def _by_reply(self, later: Facts) -> Iterator[tuple[Facts, Facts, Reason]]:
+        head = later.posting.head
+        owner = self._grouping.owner.get(head.above) if head.above is not None else None
+        if owner is None or owner is later.posting:
+            return
+        earlier = self._of[id(owner)]
+        if not may_precede(owner, later.posting):
+            return
+        alike = _like_titles(later, earlier) or bool(later.titles & earlier.titles) or _like_diffs(later, earlier)
+        same = same_person(later.posting.author, owner.author)
+        newer = (later.posting.version, later.posting.minor or 0) > (owner.version, owner.minor or 0)
+        if (same and newer) or (alike and (newer or (same and _distinct(later.posting, owner)))):
+            yield later, earlier, Reason.IN_REPLY_TO
+
+
+def _people(facts: Facts) -> tuple[str, ...]:
+    author = facts.posting.author
+    return (author.key, author.name.lower()) if " " in author.name else (author.key,)
+
+
+def _distinct(one: Posting, other: Posting) -> bool:
+    """Whether two postings claim to be different revisions, or the later to be sent again."""
+    if (one.version, one.minor, one.rfc) != (other.version, other.minor, other.rfc):
+        return True
+    return any(posting.head.subject.resend for posting in (one, other))
+
+
+def _is_next(later: Facts, earlier: Facts) -> bool:
+    # Two postings of one version under one title are the same thing sent twice only if what they hold is alike.
+    if _distinct(later.posting, earlier.posting):
+        return True
+    if not later.titles or not earlier.titles:
+        return True
+    return bool(later.titles & earlier.titles) and (
+        bool(later.patch_ids & earlier.patch_ids) or _like_diffs(later, earlier)
+    )
+
+
+def _like_titles(one: Facts, other: Facts) -> bool:
+    first, second = _plain(one.title), _plain(other.title)
+    if first == second:
+        return True
+    matcher = SequenceMatcher(None, first[:200], second[:200], autojunk=False)
+    return matcher.quick_ratio() >= _LIKE_TITLES and matcher.ratio() >= _LIKE_TITLES
+
+
+def _like_diffs(one: Facts, other: Facts) -> bool:
+    if not one.lines or not other.lines:
+        return False
+    shared = len(one.lines & other.lines)
+    return shared >= 2 and shared >= _LIKE_DIFFS * min(len(one.lines), len(other.lines))
+
+
+def _in_order(members: list[Facts]) -> list[Facts]:
+    """By version where both are for comments or both are not, by date between the two kinds."""
+    rfcs = sorted((f for f in members if f.posting.rfc), key=_version_key)
+    finals = sorted((f for f in members if not f.posting.rfc), key=_version_key)
+    ordered: list[Facts] = []
+    while rfcs and finals:
+        ordered.append(rfcs.pop(0) if rfcs[0].when <= finals[0].when else finals.pop(0))
+    return ordered + rfcs + finals
+
+
+def _version_key(facts: Facts) -> tuple[int, int, datetime, int]:
+    return (facts.posting.version, facts.posting.minor or 0, facts.when, facts.order)
+
+
+def _chain(members: list[Facts], evidence: Mapping[tuple[int, int], Reason]) -> list[Linked]:
+    """Each revision with the one it follows: the one before it if anything says so, else the strongest tie."""
+    chain: list[Linked] = []
+    for at, facts in enumerate(members):
+        before = members[max(0, at - 50) : at]
+        ties = [(other, reason) for other in reversed(before) if (reason := _tie(facts, other, evidence))]
+        if ties and ties[0][0] is not before[-1]:
+            ties.sort(key=lambda tie: -tie[1])
+        previous, reason = ties[0] if ties else (None, None)
+        chain.append(Linked(facts=facts, previous=previous, reason=reason))
+    return chain
+
+
+def _tie(one: Facts, other: Facts, evidence: Mapping[tuple[int, int], Reason]) -> Reason | None:
+    found = [evidence[key] for key in ((one.order, other.order), (other.order, one.order)) if key in evidence]
+    return max(found, default=None)
+
+
+class _Sets:
+    """Disjoint sets of numbers."""
+
+    def __init__(self, size: int) -> None:
+        self._parent = list(range(size))
+
+    def find(self, at: int) -> int:
+        while self._parent[at] != at:
+            self._parent[at] = at = self._parent[self._parent[at]]
+        return at
+
+    def join(self, one: int, other: int) -> None:
+        self._parent[self.find(one)] = self.find(other)

@@ -1,0 +1,298 @@
+"""Which mails were posted together: covers and patches gathered into postings, before postings become revisions."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from app.domain.address import Address
+from app.domain.message import Message
+from app.domain.subject import Subject, parse_subject
+from app.domain.thread import above, roots
+
+LOOK_BACK = 16  # unthreaded postings of one sender that a patch is compared with
+NEAR = timedelta(hours=2)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PULL_TEXT = re.compile(
+    r"^(?:The following changes since commit [0-9a-f]{7,}|are available in the [Gg]it repository at)", re.MULTILINE
+)
+# What one invocation of a tool leaves in all its Message-IDs: git send-email `<time>.<pid>-<n>-who`, git
+# format-patch --thread `<hash>.<time>.git.who`, b4 `<date>-<slug>-v<n>-<n>-<hash>`.
+_STEMS = (
+    re.compile(r"(\d{14}\.\d+)-\d+-"),
+    re.compile(r"[^.@]+(\.\d{9,11}\.git\.[^@]*)@"),
+    re.compile(r"(.+-v\d+)-\d+-[0-9a-f]{12}@"),
+)
+
+
+class Role(StrEnum):
+    """What a mail is by itself, before its thread is looked at."""
+
+    COVER = "cover"
+    PATCH = "patch"
+    PULL = "pull request"
+    ELSEWHERE = "patch for another project"
+    NO_DIFF = "patch without a diff"
+    REPLY = "reply"
+    TALK = "talk"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Item:
+    """A mail with its subject and role, and where it hangs."""
+
+    message: Message
+    subject: Subject
+    role: Role
+    root: str
+    above: str | None = None  # the nearest cover or patch over it
+
+    @property
+    def when(self) -> datetime:
+        """Its date; a mail without one sorts first."""
+        return self.message.date or _EPOCH
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Posting:
+    """A cover letter and its patches as they are being gathered."""
+
+    cover: Item | None
+    version: int
+    minor: int | None
+    versioned: bool
+    total: int
+    author: Address
+    root: str
+    stem: str | None
+    patches: dict[int, Item] = field(default_factory=dict)
+
+    @property
+    def head(self) -> Item:
+        """The cover, or where there is none the patch of the lowest number."""
+        return self.cover or self.patches[min(self.patches)]
+
+    @property
+    def items(self) -> list[Item]:
+        """The cover and the patches by position."""
+        own = [self.patches[position] for position in sorted(self.patches)]
+        return [self.cover, *own] if self.cover else own
+
+    @property
+    def rfc(self) -> bool:
+        """Whether it was sent for comments only."""
+        return self.head.subject.rfc or (self.cover is None and any(item.subject.rfc for item in self.items))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Grouping:
+    """All postings among some mails, and which of them owns which mail."""
+
+    items: dict[str, Item]
+    postings: list[Posting]
+    owner: dict[str, Posting]
+
+
+def same_person(one: Address, other: Address) -> bool:
+    """Whether two addresses are one person's: the same address, or the same full name."""
+    if one.key and one.key == other.key:
+        return True
+    return " " in one.name and one.name.lower() == other.name.lower()
+
+
+def role_of(message: Message, subject: Subject) -> Role:
+    """What a mail is by its subject and content alone."""
+    has_diff = message.diff is not None
+    if subject.is_reply:
+        role = Role.REPLY
+    elif subject.is_pull or (not has_diff and not subject.numbered and _PULL_TEXT.search(message.body)):
+        role = Role.PULL
+    elif subject.elsewhere and (subject.is_patch or has_diff):
+        role = Role.ELSEWHERE
+    elif subject.numbered and subject.position == 0:
+        role = Role.COVER
+    elif has_diff:
+        announced = subject.is_patch or subject.rfc or subject.resend or subject.versioned or bool(subject.tags)
+        role = Role.PATCH if announced or message.in_reply_to is None else Role.REPLY
+    else:
+        role = Role.NO_DIFF if subject.is_patch else Role.TALK
+    return role
+
+
+def group(messages: Mapping[str, Message], parents: Mapping[str, str | None]) -> Grouping:
+    """Gather covers and patches into postings. What is in no posting has no owner."""
+    root = roots(messages, parents)
+    items = {}
+    for key, message in messages.items():
+        subject = parse_subject(message.subject)
+        items[key] = Item(message=message, subject=subject, role=role_of(message, subject), root=root[key])
+    _unnumbered_covers(items, parents)
+    nearest = above(parents, {key for key, item in items.items() if item.role in (Role.COVER, Role.PATCH)})
+    for key, item in items.items():
+        item.above = nearest[key]
+    return _Gatherer(items).gather()
+
+
+def _unnumbered_covers(items: dict[str, Item], parents: Mapping[str, str | None]) -> None:
+    """A cover letter without 0/N is known by the numbered patches that its author sent in answer to it."""
+    announced: dict[str, Item] = {}
+    for key, item in items.items():
+        parent = parents.get(key)
+        if item.role is Role.PATCH and item.subject.numbered and parent is not None:
+            over = items[parent]
+            if over.role in (Role.NO_DIFF, Role.TALK) and not over.subject.numbered:
+                soon = over.role is Role.NO_DIFF or over.subject.rfc or abs(item.when - over.when) <= NEAR
+                if soon and same_person(over.message.author, item.message.author):
+                    announced.setdefault(parent, item)
+    for key in announced:
+        items[key].role = Role.COVER
+
+
+class _Gatherer:
+    def __init__(self, items: dict[str, Item]) -> None:
+        self._items = items
+        self._owner: dict[str, Posting] = {}
+        self._postings: list[Posting] = []
+        self._by_root: dict[str, list[Posting]] = defaultdict(list)
+        self._by_sender: dict[tuple[str, int, int | None, int], list[Posting]] = defaultdict(list)
+
+    def gather(self) -> Grouping:
+        ordered = sorted(self._items.values(), key=lambda i: (i.when, i.subject.position, i.message.message_id))
+        for item in ordered:
+            if item.role is Role.COVER:
+                self._open(item)
+        for item in ordered:
+            if item.role is Role.PATCH:
+                self._place(item)
+        self._adopt_versions()
+        self._postings = [each for each in self._postings if each.cover or each.patches]
+        return Grouping(items=self._items, postings=self._postings, owner=self._owner)
+
+    def _open(self, item: Item) -> Posting:
+        subject = item.subject
+        is_cover = item.role is Role.COVER
+        posting = Posting(
+            cover=item if is_cover else None,
+            version=subject.version,
+            minor=subject.minor,
+            versioned=subject.versioned,
+            total=subject.total if subject.numbered or not is_cover else 0,
+            author=item.message.author,
+            root=item.root,
+            stem=_stem(item.message.message_id),
+        )
+        if not is_cover:
+            posting.patches[subject.position] = item
+        self._postings.append(posting)
+        self._owner[item.message.message_id] = posting
+        self._by_root[item.root].append(posting)
+        for key in _sender_keys(item.message.author):
+            self._by_sender[key, subject.version, subject.minor, posting.total].append(posting)
+        return posting
+
+    def _place(self, item: Item) -> None:
+        best, best_score = None, 0
+        for posting in self._candidates(item):
+            score = self._score(item, posting)
+            if score >= best_score > 0 or score > best_score:
+                best, best_score = posting, score
+        if best is None:
+            self._open(item)
+            return
+        best.patches[item.subject.position] = item
+        best.total = best.total or item.subject.total
+        self._owner[item.message.message_id] = best
+
+    def _candidates(self, item: Item) -> list[Posting]:
+        found: dict[int, Posting] = {}
+        if item.above is not None and item.above in self._owner:
+            found[id(self._owner[item.above])] = self._owner[item.above]
+        nearby = list(self._by_root[item.root][-LOOK_BACK:])
+        for key in _sender_keys(item.message.author):
+            subject = item.subject
+            nearby += self._by_sender[key, subject.version, subject.minor, subject.total][-LOOK_BACK:]
+        found.update((id(posting), posting) for posting in nearby)
+        return sorted(found.values(), key=lambda posting: posting.head.when)
+
+    def _score(self, item: Item, posting: Posting) -> int:
+        """How surely a patch belongs to a posting; 0 is not at all."""
+        under_cover = posting.cover is not None and item.above == posting.cover.message.message_id
+        same = same_person(item.message.author, posting.author)
+        if not _numbers_fit(item.subject, posting) or not _versions_fit(item.subject, posting, under_cover=under_cover):
+            return 0
+        if under_cover:
+            return 100 if same or item.subject.position <= posting.total else 0
+        return self._related(item, posting) if same else 0
+
+    def _related(self, item: Item, posting: Posting) -> int:
+        """How near a patch is to a posting of the same sender whose cover it does not answer."""
+        stem = _stem(item.message.message_id)
+        if item.above is not None and self._owner.get(item.above) is posting:
+            return 90
+        if not item.subject.numbered:
+            return 0
+        if stem and stem == posting.stem:
+            return 80
+        return 60 if item.root == posting.root else self._unthreaded(item, posting, stem)
+
+    def _unthreaded(self, item: Item, posting: Posting, stem: str | None) -> int:
+        threaded = item.above is not None or (posting.cover is None and posting.head.above is not None)
+        if threaded or abs(item.when - posting.head.when) > NEAR:
+            return 0
+        other_run = stem is not None and posting.stem is not None
+        return 10 + _alike(item, posting) - (5 if other_run else 0)
+
+    def _adopt_versions(self) -> None:
+        """A cover that forgot its version has it from its patches, when none of them shares its number."""
+        for posting in self._postings:
+            cover = posting.cover
+            if cover is None or posting.patches or posting.versioned:
+                continue
+            for other in self._by_root[posting.root]:
+                if other.cover is None and other.patches and _under(other, cover) and other.total == posting.total:
+                    posting.patches, other.patches = other.patches, {}
+                    posting.version, posting.minor, posting.versioned = other.version, other.minor, other.versioned
+                    self._owner.update((item.message.message_id, posting) for item in posting.patches.values())
+                    break
+
+
+def _under(posting: Posting, cover: Item) -> bool:
+    return all(item.above == cover.message.message_id for item in posting.patches.values())
+
+
+def _numbers_fit(subject: Subject, posting: Posting) -> bool:
+    if subject.position in posting.patches:
+        return False
+    if not subject.numbered:
+        return posting.cover is not None and posting.total == 1
+    return posting.total in (0, subject.total)
+
+
+def _versions_fit(subject: Subject, posting: Posting, *, under_cover: bool) -> bool:
+    if (subject.version, subject.minor) == (posting.version, posting.minor):
+        return subject.rfc == posting.rfc or under_cover
+    # "v3" only on the cover.
+    return under_cover and not subject.versioned
+
+
+def _alike(item: Item, posting: Posting) -> int:
+    """0 to 8: how much a patch looks like those already there, by the prefix of titles and by files touched."""
+    points = 0
+    ours = {each.path for each in item.message.files}
+    prefix = item.subject.title.partition(":")[0].lower()
+    for other in posting.items[:8]:
+        if other.subject.title.partition(":")[0].lower() == prefix:
+            points = max(points, 4)
+        if ours & {each.path for each in other.message.files}:
+            points = max(points, 8 if points >= 4 else 5)
+    return points
+
+
+def _stem(message_id: str) -> str | None:
+    return next((found[1] for stem in _STEMS if (found := stem.match(message_id))), None)
+
+
+def _sender_keys(author: Address) -> tuple[str, ...]:
+    return (author.key, author.name.lower()) if " " in author.name else (author.key,)

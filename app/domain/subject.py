@@ -1,0 +1,162 @@
+"""What a subject says: `[PATCH bpf-next v4 0/8] title` in all the shapes that lists have seen."""
+
+import re
+from dataclasses import dataclass
+
+MAX_TOTAL = 1999
+
+_REPLY = re.compile(
+    r"(?:re|aw|antw|antwort|sv|vs|fwd?|wg|tr|rv|rif|odp|ynt|回复|答复|回覆|答覆|转发|轉寄)\s*(?:\[\d+\]|\(\d+\))?\s*[:\uff1a]\s*",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"((?:RFC\s+)?PATCH(?:\s*v\d{1,3})?(?:\s+\d{1,4}\s*/\s*\d{1,4})?)\s*:\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\d./-])(\d{1,4})\s*(?:/|\bof\b)\s*(\d{1,4})(?![\d./-])", re.IGNORECASE)
+_PATCH = re.compile(r"(?:(?<![a-z])|(?<=rfc))patch(?:es|set|series)?(?![a-uw-z])(?!v[a-z])", re.IGNORECASE)
+_VERSION = re.compile(r"(?:v|ver|version|rev)[.-]?(\d{1,3})(?:\.(\d{1,2}))?", re.IGNORECASE)
+_KERNEL = re.compile(r"v?\d+\.\d+(?:\.\d+|\.y|-rc\d+|-stable|-lts)+|\d\.\d{1,2}|linux-\d+\.\d+\.y", re.IGNORECASE)
+# `v6.1` alone is a kernel when it is one that is maintained for long, and a revision (6, resent as 6.1) when not.
+_LONG_TERM = re.compile(r"v(?:4\.(?:4|9|14|19)|5\.(?:4|10|15)|6\.(?:1|6|12|18)|\d\.\d\d)", re.IGNORECASE)
+_RFC = re.compile(r"rfc-?(?:v(\d{1,3}))?", re.IGNORECASE)
+_RESEND = re.compile(r"(?:resend|resent|repost|re-send|re-post)(?:-?v?(\d{1,3}))?", re.IGNORECASE)
+_PULL = re.compile(r"\[[^\]]*\bpull\b|^(?:git )?pull request\b|^please pull\b", re.IGNORECASE)
+# Projects whose patches travel on kernel lists but belong to no kernel tree.
+_ELSEWHERE = re.compile(
+    r"(?:iproute2?|ethtool|iptables|nft(?:ables)?|libnftnl|conntrack-tools|dwarves|pahole|xfstests|fstests|ltp|b4|blktests|"
+    r"kvm-unit-tests|kvmtool|qemu|man-pages|util-linux|e2fsprogs|btrfs-progs|xfsprogs|nfs-utils|libtraceevent|libtracefs|"
+    r"trace-cmd|rdma-core|mdadm|smatch|sparse|lksctp-tools|bluez|wireless-regdb|linux-firmware|dtc|crash|kexec-tools)"
+    r"(?:-(?:next|main|master))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A subject taken apart. Unnumbered is position 1 of 1 with `numbered` False; a cover is position 0."""
+
+    title: str
+    is_reply: bool
+    is_patch: bool
+    is_pull: bool
+    version: int
+    minor: int | None
+    versioned: bool
+    position: int
+    total: int
+    numbered: bool
+    rfc: bool
+    resend: bool
+    tags: tuple[str, ...]
+
+    @property
+    def elsewhere(self) -> str | None:
+        """The tag that says the patch is for another project than the kernel, if there is one."""
+        return next((tag for tag in self.tags if _ELSEWHERE.fullmatch(tag)), None)
+
+
+@dataclass(slots=True)
+class _Reading:
+    patch: bool = False
+    rfc: bool = False
+    resend: bool = False
+    number: tuple[int, int] | None = None
+    version: tuple[int, int | None] | None = None
+    tags: list[str] | None = None
+
+
+def parse_subject(text: str) -> Subject:
+    """Read a decoded subject; never fails. Only what stands in brackets before the title counts."""
+    rest = " ".join(text[:2000].split())
+    is_reply, groups, title = _prefixes(rest)
+    reading = _Reading(tags=[])
+    for group in groups:
+        _read_group(group, reading)
+    if not groups and (bare := _BARE.match(title)):
+        _read_group(bare[1], reading)
+        title = title[bare.end() :]
+    version, minor = reading.version or (1, None)
+    position, total = reading.number or (1, 1)
+    return Subject(
+        title=title.strip(),
+        is_reply=is_reply,
+        is_patch=reading.patch or reading.number is not None,
+        is_pull=bool(_PULL.search(rest[:200])),
+        version=version,
+        minor=minor,
+        versioned=reading.version is not None,
+        position=position,
+        total=total,
+        numbered=reading.number is not None,
+        rfc=reading.rfc,
+        resend=reading.resend,
+        tags=tuple(dict.fromkeys(reading.tags or ())),
+    )
+
+
+def _prefixes(rest: str) -> tuple[bool, list[str], str]:
+    """Whether it is a reply, the contents of the leading brackets, and the title."""
+    is_reply = False
+    groups: list[str] = []
+    while rest and len(groups) < 20:
+        if reply := _REPLY.match(rest):
+            is_reply, rest = True, rest[reply.end() :]
+        elif rest[0] == "[":
+            end = _closing(rest)
+            if end < 0:
+                break
+            groups.append(rest[1:end])
+            rest = rest[end + 1 :].lstrip(" :")
+        else:
+            break
+    return is_reply, groups, rest
+
+
+def _closing(text: str) -> int:
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "[") - (character == "]")
+        if depth == 0:
+            return at
+    return text.find("]")
+
+
+def _read_group(group: str, reading: _Reading) -> None:
+    content = group.replace("[", " ").replace("]", " ")
+    marked = _PATCH.sub(" PATCH ", content)
+    if number := _NUMBER.search(marked):
+        position, total = int(number[1]), int(number[2])
+        if total <= MAX_TOTAL and position <= MAX_TOTAL and reading.number is None:
+            reading.number = (position, total)
+            marked = marked[: number.start()] + " " + marked[number.end() :]
+    for token in re.split(r"[\s,;:|()]+", marked):
+        if word := token.strip("/+.&"):
+            _read_word(word, reading)
+
+
+def _read_word(word: str, reading: _Reading) -> None:
+    if word == "PATCH":
+        reading.patch = True
+    elif rfc := _RFC.fullmatch(word):
+        reading.rfc = True
+        _version(reading, rfc[1], None)
+    elif resend := _RESEND.fullmatch(word):
+        reading.resend = True
+        _version(reading, resend[1], None)
+    elif _KERNEL.fullmatch(word) or _LONG_TERM.fullmatch(word):
+        _tag(reading, word)
+    elif version := _VERSION.fullmatch(word):
+        _version(reading, version[1], version[2])
+    elif word.strip("-").upper() not in ("", "GIT", "PULL"):
+        _tag(reading, word)
+
+
+def _version(reading: _Reading, major: str | None, minor: str | None) -> None:
+    if major is None:
+        return
+    new = (int(major), int(minor) if minor else None)
+    if reading.version is None or new[0] > reading.version[0]:
+        reading.version = new
+
+
+def _tag(reading: _Reading, token: str) -> None:
+    if reading.tags is not None and len(reading.tags) < 20:
+        reading.tags.append(token[:100])
