@@ -1,0 +1,194 @@
+"""The `reroll` command."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from app.config import settings
+from app.errors import RerollError, SubmissionError
+
+# Imports inside commands: `reroll inspect` must start fast, and a worker needs no web framework.
+# ruff: noqa: PLC0415
+
+app = typer.Typer(
+    name="reroll",
+    help="From a patch series on a list to a verdict that can be believed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+database = typer.Typer(help="The database.", no_args_is_help=True)
+token = typer.Typer(help="Bearer tokens for writing over REST and on the pages.", no_args_is_help=True)
+inspect = typer.Typer(help="Print what is read, as JSON.", no_args_is_help=True)
+app.add_typer(database, name="db")
+app.add_typer(token, name="token")
+app.add_typer(inspect, name="inspect")
+
+Pool = Annotated[str, typer.Option(help="Which queue to take jobs from.")]
+
+
+@app.command()
+def up(pool: Annotated[list[str] | None, typer.Option(help="One worker for each; may be given again.")] = None) -> None:
+    """Run database (embedded unless DATABASE_URL is set), web application and workers until interrupted."""
+    from app.logging import configure
+    from app.up import serve
+
+    configure()
+    asyncio.run(serve(settings(), pools=pool or ["default"]))
+
+
+@app.command()
+def demo(
+    exit_: Annotated[bool, typer.Option("--exit", help="Stop at the end; 0 when all went as expected.")] = False,
+) -> None:
+    """Track the bundled example thread with everything real and local: archive, database, mail, kernel, QEMU."""
+    from app.demo.run import run_demo
+
+    raise typer.Exit(asyncio.run(run_demo(stop_at_end=exit_)))
+
+
+@app.command()
+def track(reference: Annotated[str, typer.Argument(help="A Message-ID or an archive's URL.")]) -> None:
+    """Fetch a thread and run its revisions, on the workers of `reroll up`."""
+    from app.services import tracking
+
+    with _transaction() as session:
+        thread = tracking.track(session, reference, requested_by="command line")
+        message_id = thread.message_id
+    typer.echo(f"queued: {message_id}; see {settings().public_url}/threads")
+
+
+@app.command()
+def web() -> None:
+    """Serve the web application alone."""
+    import uvicorn
+
+    from app.logging import configure
+    from app.main import create_app
+
+    configure()
+    use = settings()
+    uvicorn.run(create_app(use), host=use.listen_host, port=use.listen_port, log_level="warning")
+
+
+@app.command()
+def worker(pool: Pool = "default") -> None:
+    """Run one worker, as a process of its own."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers", "--pool", pool])  # noqa: S606 - a list, no shell
+
+
+@app.command()
+def doctor() -> None:
+    """Probe every tool with its version, and KVM by a real boot; say how to get what is missing."""
+    from app.doctor import report
+
+    raise typer.Exit(asyncio.run(report(settings())))
+
+
+@database.command("upgrade")
+def upgrade_database() -> None:
+    """Bring the schema up to date; the embedded server is started for it when it is not running."""
+    from app.stack import prepare_database
+
+    with _database_running():
+        prepare_database(settings())
+
+
+@token.command("create")
+def create_token(name: Annotated[str, typer.Argument(help="Who or what it is for.")]) -> None:
+    """Make a token and print it, once; only its hash is kept."""
+    from app.services import tokens
+
+    with _transaction() as session:
+        plain = tokens.create(session, name)
+    typer.echo(plain)
+
+
+@token.command("revoke")
+def revoke_token(name: Annotated[str, typer.Argument(help="The name it was made with.")]) -> None:
+    """Take a token back."""
+    from app.services import tokens
+
+    with _transaction() as session:
+        tokens.revoke(session, name)
+
+
+@inspect.command("thread")
+def inspect_thread(
+    places: Annotated[list[str], typer.Argument(help="Files (mbox, .gz, or one mail) or URLs of threads.")],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Print what the parser makes of threads."""
+    from app.inspect import show_thread
+
+    show_thread(places, as_json=as_json)
+
+
+@inspect.command("results")
+def inspect_results(
+    file: Annotated[Path, typer.Argument(help="Output of test_progs, test_verifier, test_maps or TAP.")],
+    suite: Annotated[str, typer.Option(help="Which suite printed it.")] = "test_progs",
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Print what is read of a suite's output."""
+    from app.inspect import show_results
+
+    show_results(file, suite=suite, as_json=as_json)
+
+
+@inspect.command("console")
+def inspect_console(
+    file: Annotated[Path, typer.Argument(help="A kernel's console.")],
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+) -> None:
+    """Print the complaints found in a kernel's console."""
+    from app.inspect import show_console
+
+    show_console(file, as_json=as_json)
+
+
+@contextmanager
+def _database_running() -> Iterator[None]:
+    from app.db.url import embedded_cluster
+
+    cluster = embedded_cluster(settings())
+    if cluster is None:
+        yield
+    else:
+        with cluster.running():
+            yield
+
+
+@contextmanager
+def _transaction() -> Iterator[Session]:
+    from app.db.session import make_engine, make_sessions
+    from app.db.url import database_url
+    from app.stack import prepare_database
+
+    with _database_running():
+        prepare_database(settings())
+        engine = make_engine(database_url(settings()))
+        with make_sessions(engine).begin() as session:
+            yield session
+        engine.dispose()
+
+
+def main() -> None:
+    """Run the command; an error of ours or of the input is one line, not a traceback."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        app()
+    except RerollError as error:
+        typer.echo(f"reroll: {error}", err=True)
+        sys.exit(2 if isinstance(error, SubmissionError) else 1)
+
+
+if __name__ == "__main__":
+    main()
