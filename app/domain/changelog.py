@@ -40,8 +40,8 @@ _POINTING = frozenset(
     re.findall(
         r"\w+",
         "a an and at be can changelog changes cover details diff discussion following for found from full here in is "
-        "it letter link links lore more my now of on one our patch patches patchset posted posting rev revision see sent "
-        "series set since some submission submitted the this thread to url version was",
+        "it letter link links lore more my now of on one our patch patches patchset posted posting rev revision see "
+        "sent series set since some submission submitted the this thread to url version was",
     )
 )
 _BEFORE_THIS = frozenset(
