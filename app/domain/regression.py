@@ -1,0 +1,260 @@
+"""Two runs' results -> what changed between them, test by test.
+
+Baseline B and patched P were taken at the same base commit, config, toolchain, root file system and selection. Tests
+that fail on P and pass on B (`candidates`) are run again, alone, in fresh machines, twice on each side; then:
+
+    B               P                class
+    always passes   always fails     regression
+    mixed on either side             flaky
+    fails           fails            pre-existing
+    absent          fails            new failure
+    absent          passes           new pass
+    fails           passes           fixed
+    present         absent           disappeared
+                    died before it   not run
+
+A test that only sums up its subtests (`TestResult.aggregate`) is judged by them and never counted beside them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """What a test did on one side: its outcome in each run that has it, in order, and the first failure's explanation.
+
+    A run in which our own machinery failed (MISS) is no observation: it is not in `outcomes`, only `missed` tells.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    missed: bool = False
+    parent: str | None = None
+    aggregate: bool = False
+    message: str | None = None
+    detail: str | None = None
+
+    @property
+    def failures(self) -> int:
+        """In how many runs it failed."""
+        return sum(outcome.failed for outcome in self.outcomes)
+
+    @property
+    def always_passes(self) -> bool:
+        """Whether it passed in every run that says something."""
+        return bool(self.telling) and self.failures == 0
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it failed in some runs only."""
+        return 0 < self.failures < len(self.telling)
+
+    @property
+    def telling(self) -> tuple[Outcome, ...]:
+        """The outcomes that are not SKIP."""
+        return tuple(outcome for outcome in self.outcomes if outcome is not Outcome.SKIP)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it was only ever skipped."""
+        return bool(self.outcomes) and not self.telling
+
+    @property
+    def figures(self) -> str:
+        """The outcomes for people: `failed 2 of 3`."""
+        if self.skipped:
+            return "skipped"
+        if not self.telling:
+            return "absent"
+        if self.failures:
+            return f"failed {self.failures} of {len(self.telling)}"
+        return f"passed {len(self.telling)} of {len(self.telling)}"
+
+
+ABSENT = Observations(outcomes=())
+
+Side = Mapping[TestKey, Observations]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A test's class and the evidence. `message` and `detail` explain the failure, on whichever side it is.
+
+    `confirmed`: the failure was seen in more than one machine. `reason` is for people.
+    """
+
+    key: TestKey
+    cls: ChangeClass
+    baseline: Observations
+    patched: Observations
+    reason: str
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether what is said of the test was seen more than once on the side that matters."""
+        return len(self.patched.telling) > 1 or self.cls is ChangeClass.UNCHANGED
+
+    @property
+    def message(self) -> str | None:
+        """One line that says why it fails or failed."""
+        return self.patched.message or self.baseline.message
+
+    @property
+    def detail(self) -> str | None:
+        """The part of the log that explains it."""
+        return self.patched.detail or self.baseline.detail
+
+
+def observe(runs: Iterable[Iterable[TestResult]]) -> dict[TestKey, Observations]:
+    """Gather one side's results: the first run and the runs again, each an iterable of results."""
+    side: dict[TestKey, Observations] = {}
+    for run in runs:
+        for result in run:
+            side[result.key] = _and_also(side.get(result.key, ABSENT), result)
+    return side
+
+
+def _and_also(seen: Observations, result: TestResult) -> Observations:
+    if result.outcome is Outcome.MISS:
+        return replace(seen, missed=True)
+    explains = result.outcome.failed and not seen.failures
+    return Observations(
+        outcomes=(*seen.outcomes, result.outcome),
+        missed=seen.missed,
+        parent=result.parent,
+        # One failure of its own is enough to make a test more than the sum of its subtests.
+        aggregate=result.aggregate and (seen.aggregate or not seen.outcomes),
+        message=result.message if explains else seen.message,
+        detail=result.detail if explains else seen.detail,
+    )
+
+
+def candidates(baseline: Side, patched: Side) -> tuple[TestKey, ...]:
+    """Return the tests to run again: they failed on P and never on B, where they ran. Sorted by name."""
+    return tuple(
+        sorted(
+            key
+            for key, seen in patched.items()
+            if not seen.aggregate and seen.failures and _own(baseline.get(key, ABSENT)).always_passes
+        )
+    )
+
+
+def top_level(keys: Iterable[TestKey]) -> tuple[str, ...]:
+    """Return the test_progs tests that give these results, each once, sorted: `bpf_iter` for `bpf_iter/ksym`."""
+    return tuple(sorted({key.name.partition("/")[0] for key in keys}))
+
+
+def compare(
+    baseline: Side, patched: Side, *, baseline_complete: bool = True, patched_complete: bool = True
+) -> tuple[Change, ...]:
+    """Class every test that either side has, sorted by name.
+
+    Args:
+        baseline: side B.
+        patched: side P.
+        baseline_complete: B's first run reached its end, so that what is absent on B does not exist there.
+        patched_complete: the same of P; when it is False, an absent test is not run rather than gone.
+    """
+    changes = []
+    for key in sorted(baseline.keys() | patched.keys()):
+        before, after = baseline.get(key, ABSENT), patched.get(key, ABSENT)
+        if after.aggregate or (before.aggregate and not after.outcomes):
+            continue
+        before = _own(before)
+        if not after.outcomes:
+            cls, reason = _absent_on_p(before, after, _parent_of(before, key, patched), complete=patched_complete)
+        elif not before.outcomes:
+            cls, reason = _absent_on_b(after, complete=baseline_complete and not before.missed)
+        else:
+            cls, reason = _on_both(before, after)
+        changes.append(Change(key=key, cls=cls, baseline=before, patched=after, reason=reason))
+    return tuple(changes)
+
+
+def _own(seen: Observations) -> Observations:
+    """Return what a test did apart from its subtests: one that only sums them up did nothing wrong itself."""
+    if not seen.aggregate:
+        return seen
+    passed = tuple(Outcome.SKIP if outcome is Outcome.SKIP else Outcome.PASS for outcome in seen.outcomes)
+    return replace(seen, outcomes=passed, message=None, detail=None)
+
+
+def _parent_of(seen: Observations, key: TestKey, side: Side) -> Observations:
+    if seen.parent is None:
+        return ABSENT
+    return side.get(TestKey(suite=key.suite, name=seen.parent), ABSENT)
+
+
+def _absent_on_p(
+    before: Observations, after: Observations, parent: Observations, *, complete: bool
+) -> tuple[ChangeClass, str]:
+    if parent.failures and not parent.aggregate:
+        return ChangeClass.NOT_RUN, f"{before.parent} failed before it"
+    if after.missed:
+        return ChangeClass.NOT_RUN, "trouble of ours kept it from running"
+    if not complete:
+        return ChangeClass.NOT_RUN, "the machine ended before it"
+    return ChangeClass.DISAPPEARED, f"{before.figures} on the base, gone with the patches"
+
+
+def _absent_on_b(after: Observations, *, complete: bool) -> tuple[ChangeClass, str]:
+    if after.skipped:
+        return ChangeClass.NOT_RUN, "new, and skipped"
+    if not complete:
+        return ChangeClass.NOT_RUN, "the base has no result of it, so there is nothing to compare with"
+    reason = f"new with the series, {after.figures}"
+    if after.mixed:
+        return ChangeClass.FLAKY, reason
+    return (ChangeClass.NEW_FAILURE if after.failures else ChangeClass.NEW_PASS), reason
+
+
+_TABLE = {
+    (True, True): ChangeClass.UNCHANGED,
+    (True, False): ChangeClass.REGRESSION,
+    (False, True): ChangeClass.FIXED,
+    (False, False): ChangeClass.PRE_EXISTING,
+}
+
+
+def _on_both(before: Observations, after: Observations) -> tuple[ChangeClass, str]:
+    figures = f"base {before.figures}, patched {after.figures}"
+    if after.skipped:
+        return (ChangeClass.UNCHANGED if before.skipped else ChangeClass.DISAPPEARED), figures
+    if before.skipped:
+        return _absent_on_b(after, complete=True)[0], figures
+    if before.mixed or after.mixed:
+        return ChangeClass.FLAKY, figures
+    return _TABLE[before.always_passes, after.always_passes], figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionComparison:
+    """v(N-1) against v(N), by what the series is blamed for in each: `fixed` since, `broken` since, `still_broken`.
+
+    `unknown` were blamed in v(N-1) and have no result in v(N).
+    """
+
+    fixed: tuple[TestKey, ...]
+    broken: tuple[TestKey, ...]
+    still_broken: tuple[TestKey, ...]
+    unknown: tuple[TestKey, ...]
+
+
+def compare_revisions(previous: Sequence[Change], current: Sequence[Change]) -> RevisionComparison:
+    """Compare two revisions of a series by their changes against their baselines."""
+    before = {change.key for change in previous if change.cls.blamed}
+    now = {change.key: change for change in current}
+    blamed = {key for key, change in now.items() if change.cls.blamed}
+    gone = {key for key in before - blamed if key not in now or now[key].cls in _NO_RESULT}
+    return RevisionComparison(
+        fixed=tuple(sorted(before - blamed - gone)),
+        broken=tuple(sorted(blamed - before)),
+        still_broken=tuple(sorted(blamed & before)),
+        unknown=tuple(sorted(gone)),
+    )
+
+
+_NO_RESULT = {ChangeClass.NOT_RUN, ChangeClass.DISAPPEARED}
