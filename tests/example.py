@@ -1,0 +1,184 @@
+"""A whole example in rows: a series in four revisions, each with the fate that the pages have to tell."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from app.db.models import Patch, Report, Revision, Run, RunState, Series, Step, Thread, ThreadState
+from app.domain.outcome import ChangeClass, Outcome, Verdict
+from app.domain.outcome import Step as StepName
+from tests import factories as make
+from tests.factories import NOW
+
+TITLES = (
+    "bpf: Count dropped samples per ring",
+    "libbpf: Read the count of dropped samples",
+    "bpftool: Show dropped samples",
+    "selftests/bpf: Test the count of dropped samples",
+)
+ITER = "bpf_iter/bpf_map_elem"
+LOG = "verifier_ringcount/dropped count may not be written"
+NEW = "ringcount/dropped"
+FLAKY = "fd_array_cnt/fd-array-ref-btfs"
+BROKEN = "netcnt/counters"
+COMMON = (ITER, FLAKY, *(f"verifier_log/case {number}" for number in range(40)))
+CONSOLE = b"".join(b"[%5d.%06d] ringcount: sample %d <script>alert(1)</script>\n" % (n // 7, n, n) for n in range(600))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """What was made; lists are in the order v1 to v4."""
+
+    series: Series
+    thread: Thread
+    failed_thread: Thread
+    revisions: list[Revision]
+    runs: list[Run]
+    baseline: Run
+    running: Run
+    patch: Patch
+    report: Report
+    log_step: Step
+
+
+def add_example(session: Session) -> Example:
+    """Insert the example; the caller commits."""
+    thread = make.add_thread(session, "20260414-rings-v4-0@example.org")
+    failed = make.add_thread(
+        session, "gone@example.org", state=ThreadState.FAILED, fetched_at=None,
+        error="http://127.0.0.1:8080/bpf has no mail <gone@example.org>: it answered 404",
+    )  # fmt: skip
+    series = make.add_series(session, change_id="20260127-rings-8f3a")
+    days = (77, 60, 41, 0)
+    revisions = [
+        make.add_revision(
+            session,
+            series,
+            f"v{number}",
+            titles=TITLES,
+            position=number - 1,
+            thread=thread,
+            posted_at=NOW - timedelta(days=day, hours=2),
+            base_commit=make.BASE,
+            link_to=f"v{number - 1}" if number > 1 else None,
+            link_reason="change-id" if number > 1 else None,
+        )  # fmt: skip
+        for number, day in enumerate(days, 1)
+    ]
+    baseline = make.add_run(session, base_reason="base of the runs that need it", inputs_key="example")
+    make.add_results(session, baseline, make.passing(COMMON) | {BROKEN: Outcome.FAIL})
+    runs = [_v1(session, revisions[0]), _v2(session, revisions[1]), _v3(session, revisions[2])]
+    runs.append(_v4(session, revisions[3]))
+    for run in runs:
+        run.baseline_id = baseline.id
+    _comments(session, revisions, thread)
+    log_step = _steps(session, runs)
+    running = make.add_run(session, revisions[3], state=RunState.RUNNING, baseline_id=baseline.id)
+    make.add_step(session, running, StepName.APPLY, summary="4 patches on 1a2b3c4d5e6f")
+    building = make.add_step(session, running, StepName.BUILD, None, after=1)
+    make.add_log(session, building, "build", b"  CC      kernel/bpf/ringcount.o\n  LD      vmlinux\n")
+    make.add_worker(session, doing=f"run {running.id}: build")
+    make.add_worker(session, "spare/12/9", accelerator="kvm", seen_at=NOW - timedelta(minutes=9))
+    report = make.add_report(session, revisions[3], runs[3], "v4 is clean on bpf-next 1a2b3c4d5e6f.\n\n> On Tue ...\n")
+    session.flush()
+    return Example(
+        series=series, thread=thread, failed_thread=failed, revisions=revisions, runs=runs, baseline=baseline,
+        running=running, patch=make.patches_of(session, revisions[3])[0], report=report, log_step=log_step,
+    )  # fmt: skip
+
+
+def _v1(session: Session, revision: Revision) -> Run:
+    run = make.add_run(session, revision, verdict=Verdict.REGRESSED, started=revision.posted_at)
+    results = make.passing(COMMON) | {LOG: Outcome.FAIL, NEW: Outcome.PASS, BROKEN: Outcome.FAIL}
+    make.add_results(session, run, results)
+    reason = 'expected "R0 is read-only", log says "R0 invalid mem access"'
+    make.add_change(session, run, LOG, ChangeClass.NEW_FAILURE, reason)
+    make.add_change(session, run, NEW, ChangeClass.NEW_PASS)
+    make.add_change(session, run, BROKEN, ChangeClass.PRE_EXISTING, "fails on the base as well")
+    return run
+
+
+def _v2(session: Session, revision: Revision) -> Run:
+    evidence = {
+        "reached": "build", "applied": True, "built": False, "booted": False, "complete": False, "patch": 3,
+        "errors": [
+            {
+                "file": "tools/bpf/bpftool/map.c", "line": 412, "message": "use of undeclared identifier 'dropped'",
+                "excerpt": "map.c:412:9: error: use of undeclared identifier 'dropped'\n  412 |   sum += dropped;",
+            }
+        ],
+    }  # fmt: skip
+    sentence = "patch 3/4 does not build: tools/bpf/bpftool/map.c:412: use of undeclared identifier 'dropped'"
+    return make.add_run(
+        session, revision, verdict=Verdict.DOES_NOT_BUILD, started=revision.posted_at, evidence=evidence,
+        sentence=sentence,
+    )  # fmt: skip
+
+
+def _v3(session: Session, revision: Revision) -> Run:
+    run = make.add_run(session, revision, verdict=Verdict.REGRESSED, started=revision.posted_at)
+    results = make.passing(COMMON) | {LOG: Outcome.PASS, NEW: Outcome.PASS, ITER: Outcome.FAIL, FLAKY: Outcome.FAIL}
+    make.add_results(session, run, results | {BROKEN: Outcome.FAIL})
+    for boot in (1, 2):
+        make.add_results(session, run, {ITER: Outcome.FAIL, FLAKY: Outcome.PASS}, boot=boot)
+        make.add_results(session, run, {ITER: Outcome.PASS, FLAKY: Outcome.FAIL}, boot=boot, on_base=True)
+    make.add_change(session, run, ITER, ChangeClass.REGRESSION, "sum is 12, expected 14")
+    make.add_change(session, run, FLAKY, ChangeClass.FLAKY, "failed 1 of 3 patched, 2 of 3 on the base")
+    make.add_change(session, run, LOG, ChangeClass.NEW_PASS)
+    make.add_change(session, run, NEW, ChangeClass.NEW_PASS)
+    make.add_change(session, run, BROKEN, ChangeClass.PRE_EXISTING, "fails on the base as well")
+    return run
+
+
+def _v4(session: Session, revision: Revision) -> Run:
+    run = make.add_run(
+        session, revision, verdict=Verdict.CLEAN, started=revision.posted_at,
+        evidence={"reached": "judge", "applied": True, "built": True, "booted": True, "complete": True},
+        selection=[{"test": "bpf_iter", "reason": "core"}, {"test": "ringcount", "reason": "the series adds it"}],
+    )  # fmt: skip
+    results = make.passing([*COMMON, LOG, NEW]) | {BROKEN: Outcome.FAIL}
+    make.add_results(session, run, results)
+    make.add_results(session, run, {"ringcount": Outcome.PASS}, aggregate=True)
+    for name in (LOG, NEW):
+        make.add_change(session, run, name, ChangeClass.NEW_PASS)
+    make.add_change(session, run, BROKEN, ChangeClass.PRE_EXISTING, "fails on the base as well")
+    return run
+
+
+def _comments(session: Session, revisions: list[Revision], thread: Thread) -> None:
+    first = make.patches_of(session, revisions[2])
+    quoted = "+\tif (WARN_ON_ONCE(sum > RINGCOUNT_MAX))"
+    point = {"path": "kernel/bpf/ringcount.c", "line": 48, "removed": False, "quoted": quoted}
+    for revision, patches in ((revisions[2], first), (revisions[3], make.patches_of(session, revisions[3]))):
+        make.add_comment(
+            session, revision, f"On Tue, Ann Author wrote:\n> {quoted}\n\nCan a user reach this? Then no WARN, please.\n",
+            patch=patches[0], anchors=[point | {"text": "Can a user reach this? Then no WARN, please."}], thread=thread,
+        )  # fmt: skip
+        make.add_comment(
+            session, revision, "Looks good.\n\nAcked-by: Max Maintainer <max@example.org>\n",
+            author=("Max Maintainer", "max@example.org"), trailers=["Acked-by: Max Maintainer <max@example.org>"],
+            thread=thread,
+        )  # fmt: skip
+    make.add_comment(
+        session, revisions[3], "The flag is lost when the ring is full.\n\nSeverity: medium\n",
+        patch=make.patches_of(session, revisions[3])[1], author=("review bot", "bot@example.org"), bot="bpf-ci",
+        thread=thread,
+    )  # fmt: skip
+
+
+def _steps(session: Session, runs: list[Run]) -> Step:
+    for run in runs:
+        built = run.verdict is not Verdict.DOES_NOT_BUILD
+        make.add_step(session, run, StepName.APPLY, summary="4 patches on 1a2b3c4d5e6f", took=0.8)
+        build = make.add_step(
+            session, run, StepName.BUILD, Outcome.PASS if built else Outcome.FAIL, after=1, took=44,
+            summary="kernel and 61 programs" if built else run.sentence,
+        )  # fmt: skip
+        make.add_log(session, build, "build", b"  CC      kernel/bpf/ringcount.o\n" * 30)
+    v4 = runs[3]
+    make.add_step(session, v4, StepName.BOOT, after=45, took=4, summary="up after 4.1 s (tcg)")
+    step = make.add_step(session, v4, StepName.SELFTESTS, after=49, took=22, summary="46 passed, 1 failed")
+    make.add_log(session, step, "console", CONSOLE)
+    make.add_step(session, v4, StepName.JUDGE, after=71, took=0.1, summary="clean")
+    return step
