@@ -254,7 +254,7 @@ def _event(opened: _Open) -> ConsoleEvent:
 def _title(opened: _Open, functions: Sequence[str]) -> str:
     """Name the event: what it is, and the function it happened in unless the words say it already."""
     said = opened.title if opened.title.startswith(opened.kind) else f"{opened.kind}: {opened.title}"
-    if not functions or functions[0] in said:
+    if not functions or f"{functions[0]}+" in said:
         return said[:200]
     return f"{said[:160]} in {functions[0][:100]}"
 

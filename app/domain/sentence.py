@@ -1,0 +1,86 @@
+"""The one sentence that stands first on the page and in the mail."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from app.domain.outcome import ChangeClass
+from app.domain.regression import Change, RevisionComparison
+
+_MAX_NAMED = 3
+
+
+def plural(number: int, noun: str) -> str:
+    """Return `1 test`, `1,419 tests`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why: str) -> str:
+    """Say what a revision broke. `died`: its machine did not live to the end; `why`: how, or what it complained of."""
+    by = Counter(change.cls for change in changes)
+    said = []
+    if died:
+        said.append(f"{label} ends the machine{f': {why}' if why else ''}")
+    if number := by[ChangeClass.REGRESSION]:
+        said.append(f"{label} regresses {plural(number, 'test')}: {_named(changes, ChangeClass.REGRESSION)}")
+    if number := by[ChangeClass.NEW_FAILURE]:
+        own = "a new test" if number == 1 else f"{number:,} new tests"
+        said.append(f"{label} fails {own} of its own: {_named(changes, ChangeClass.NEW_FAILURE)}")
+    if not said:
+        said.append(f"{label} makes the kernel complain: {why}")
+    return _sentences([*said, *_rest(by)], lead=len(said))
+
+
+def clean_sentence(
+    label: str, changes: Sequence[Change], *, previous: str | None, since: RevisionComparison | None
+) -> str:
+    """Say that a revision is clean, what it repaired since the one before, and what else differs."""
+    by = Counter(change.cls for change in changes)
+    head = f"{label} is clean"
+    if number := by[ChangeClass.DISAPPEARED]:
+        names = _named(changes, ChangeClass.DISAPPEARED)
+        head += f", but {plural(number, 'test')} of the base {_is(number)} gone: {names}"
+    rest = _rest(by)
+    if previous is not None and since is not None and since.fixed:
+        number = len(since.fixed)
+        what = (
+            "the failure"
+            if number == 1
+            else f"all {number:,} failures"
+            if not since.unknown
+            else f"{number:,} failures"
+        )
+        rest.insert(0, f"{what} of {previous} {_is(number)} fixed")
+    return _sentences([head, *rest], lead=1)
+
+
+def _rest(by: Counter[ChangeClass]) -> list[str]:
+    said = []
+    if number := by[ChangeClass.FIXED]:
+        said.append(f"{plural(number, 'failure')} of the base {_is(number)} fixed")
+    if number := by[ChangeClass.NEW_PASS]:
+        said.append(f"{plural(number, 'new test')} {'passes' if number == 1 else 'pass'}")
+    if number := by[ChangeClass.FLAKY]:
+        said.append(f"{plural(number, 'test')} {_is(number)} flaky")
+    if number := by[ChangeClass.UNCHANGED] + by[ChangeClass.PRE_EXISTING]:
+        said.append(f"{plural(number, 'test')} {_is(number)} as on the base")
+    if number := by[ChangeClass.NOT_RUN]:
+        said.append(f"{plural(number, 'test')} {'was' if number == 1 else 'were'} not run")
+    return said
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _named(changes: Sequence[Change], cls: ChangeClass) -> str:
+    names = [str(change.key) for change in changes if change.cls is cls]
+    more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
+
+
+def _sentences(parts: Sequence[str], *, lead: int) -> str:
+    """Make a sentence of each of the first `lead` parts, and one of the rest with commas."""
+    sentences = [*parts[:lead], ", ".join(parts[lead:])]
+    return " ".join(
+        f"{text[0].upper() if number else text[0]}{text[1:]}." for number, text in enumerate(sentences) if text
+    )
