@@ -22,6 +22,7 @@ LOG = "verifier_ringcount/dropped count may not be written"
 NEW = "ringcount/dropped"
 FLAKY = "fd_array_cnt/fd-array-ref-btfs"
 BROKEN = "netcnt/counters"
+ASKED = "Can a user reach this? Then no WARN, please."
 COMMON = (ITER, FLAKY, *(f"verifier_log/case {number}" for number in range(40)))
 CONSOLE = b"".join(b"[%5d.%06d] ringcount: sample %d <script>alert(1)</script>\n" % (n // 7, n, n) for n in range(600))
 
@@ -51,21 +52,7 @@ def add_example(session: Session) -> Example:
     )  # fmt: skip
     series = make.add_series(session, change_id="20260127-rings-8f3a")
     days = (77, 60, 41, 0)
-    revisions = [
-        make.add_revision(
-            session,
-            series,
-            f"v{number}",
-            titles=TITLES,
-            position=number - 1,
-            thread=thread,
-            posted_at=NOW - timedelta(days=day, hours=2),
-            base_commit=make.BASE,
-            link_to=f"v{number - 1}" if number > 1 else None,
-            link_reason="change-id" if number > 1 else None,
-        )  # fmt: skip
-        for number, day in enumerate(days, 1)
-    ]
+    revisions = [_revision(session, series, thread, number, day) for number, day in enumerate(days, 1)]
     baseline = make.add_run(session, base_reason="base of the runs that need it", inputs_key="example")
     make.add_results(session, baseline, make.passing(COMMON) | {BROKEN: Outcome.FAIL})
     runs = [_v1(session, revisions[0]), _v2(session, revisions[1]), _v3(session, revisions[2])]
@@ -88,8 +75,18 @@ def add_example(session: Session) -> Example:
     )  # fmt: skip
 
 
+def _revision(session: Session, series: Series, thread: Thread, number: int, day: int) -> Revision:
+    older = {"link_to": f"v{number - 1}", "link_reason": "change-id"} if number > 1 else {}
+    posted = NOW - timedelta(days=day, hours=2)
+    return make.add_revision(
+        session, series, f"v{number}", titles=TITLES, position=number - 1, thread=thread, posted_at=posted,
+        base_commit=make.BASE, **older,
+    )  # fmt: skip
+
+
 def _v1(session: Session, revision: Revision) -> Run:
     run = make.add_run(session, revision, verdict=Verdict.REGRESSED, started=revision.posted_at)
+    run.sentence = f"1 new test of v1 fails: {LOG}. 1 new test passes, 43 tests are as on the base."
     results = make.passing(COMMON) | {LOG: Outcome.FAIL, NEW: Outcome.PASS, BROKEN: Outcome.FAIL}
     make.add_results(session, run, results)
     reason = 'expected "R0 is read-only", log says "R0 invalid mem access"'
@@ -100,24 +97,30 @@ def _v1(session: Session, revision: Revision) -> Run:
 
 
 def _v2(session: Session, revision: Revision) -> Run:
-    evidence = {
-        "reached": "build", "applied": True, "built": False, "booted": False, "complete": False, "patch": 3,
-        "errors": [
-            {
-                "file": "tools/bpf/bpftool/map.c", "line": 412, "message": "use of undeclared identifier 'dropped'",
-                "excerpt": "map.c:412:9: error: use of undeclared identifier 'dropped'\n  412 |   sum += dropped;",
-            }
-        ],
-    }  # fmt: skip
-    sentence = "patch 3/4 does not build: tools/bpf/bpftool/map.c:412: use of undeclared identifier 'dropped'"
-    return make.add_run(
-        session, revision, verdict=Verdict.DOES_NOT_BUILD, started=revision.posted_at, evidence=evidence,
-        sentence=sentence,
-    )  # fmt: skip
+    error = {
+        "file": "tools/bpf/bpftool/map.c",
+        "line": 412,
+        "column": 9,
+        "severity": "error",
+        "message": "use of undeclared identifier 'dropped'",
+        "excerpt": "map.c:412:9: error: use of undeclared identifier 'dropped'\n  412 |   sum += dropped;\n      |          ^",
+        "patch": 3,
+        "patch_title": TITLES[2],
+        "grounds": "added the line",
+    }
+    evidence = {"reached": "build", "applied": True, "built": False, "booted": False, "complete": False}
+    evidence |= {"build": {"target": "bpftool", "errors": [error]}, "commit": "f" * 40}
+    run = make.add_run(session, revision, verdict=Verdict.DOES_NOT_BUILD, started=revision.posted_at, evidence=evidence)
+    run.sentence = "v2 does not build: tools/bpf/bpftool/map.c:412: use of undeclared identifier 'dropped' (patch 3)."
+    return run
 
 
 def _v3(session: Session, revision: Revision) -> Run:
+    event = {"kind": "WARNING", "title": "WARNING: kernel/bpf/ringcount.c:48 ringcount_read", "count": 2, "line": 311}
+    event |= {"frames": ["ringcount_read+0x42/0x90"], "fingerprint": "00ff00ff00ff00ff", "excerpt": "WARNING: CPU: 1"}
     run = make.add_run(session, revision, verdict=Verdict.REGRESSED, started=revision.posted_at)
+    run.evidence = {"reached": "selftests", "events": [event]}
+    run.sentence = f"v3 regresses 1 test: {ITER}. 2 new tests pass, 1 test is flaky, 41 tests are as on the base."
     results = make.passing(COMMON) | {LOG: Outcome.PASS, NEW: Outcome.PASS, ITER: Outcome.FAIL, FLAKY: Outcome.FAIL}
     make.add_results(session, run, results | {BROKEN: Outcome.FAIL})
     for boot in (1, 2):
@@ -134,7 +137,11 @@ def _v3(session: Session, revision: Revision) -> Run:
 def _v4(session: Session, revision: Revision) -> Run:
     run = make.add_run(
         session, revision, verdict=Verdict.CLEAN, started=revision.posted_at,
-        evidence={"reached": "judge", "applied": True, "built": True, "booted": True, "complete": True},
+        sentence="v4 is clean. The regression of v3 is fixed, 2 new tests pass, 43 tests are as on the base.",
+        evidence={
+            "reached": "selftests", "applied": True, "built": True, "booted": True, "complete": True, "accelerator": "tcg",
+            "not_built": [{"test": "bpf_attr_size", "reason": "its BPF program is not in the tree"}],
+        },
         selection=[{"test": "bpf_iter", "reason": "core"}, {"test": "ringcount", "reason": "the series adds it"}],
     )  # fmt: skip
     results = make.passing([*COMMON, LOG, NEW]) | {BROKEN: Outcome.FAIL}
@@ -152,8 +159,8 @@ def _comments(session: Session, revisions: list[Revision], thread: Thread) -> No
     point = {"path": "kernel/bpf/ringcount.c", "line": 48, "removed": False, "quoted": quoted}
     for revision, patches in ((revisions[2], first), (revisions[3], make.patches_of(session, revisions[3]))):
         make.add_comment(
-            session, revision, f"On Tue, Ann Author wrote:\n> {quoted}\n\nCan a user reach this? Then no WARN, please.\n",
-            patch=patches[0], anchors=[point | {"text": "Can a user reach this? Then no WARN, please."}], thread=thread,
+            session, revision, f"On Tue, Ann Author wrote:\n> {quoted}\n\n{ASKED}\n", patch=patches[0],
+            anchors=[point | {"text": ASKED}], thread=thread,
         )  # fmt: skip
         make.add_comment(
             session, revision, "Looks good.\n\nAcked-by: Max Maintainer <max@example.org>\n",

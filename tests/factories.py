@@ -39,26 +39,29 @@ BASE = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 AUTHOR = ("Ann Author", "ann@example.org")
 _numbers = count(1)
 
-DIFF = """\
-diff --git a/kernel/bpf/ringcount.c b/kernel/bpf/ringcount.c
-index 1b2c3d4e5f60..60f5e4d3c2b1 100644
---- a/kernel/bpf/ringcount.c
-+++ b/kernel/bpf/ringcount.c
-@@ -41,9 +41,12 @@ static u64 ringcount_read(const struct bpf_map *map)
- 	u64 sum = 0;
- 	int cpu;
- 
--	for_each_online_cpu(cpu)
-+	/* A CPU that went away keeps what it counted. */
-+	for_each_possible_cpu(cpu)
- 		sum += *per_cpu_ptr(map->dropped, cpu);
- 
-+	if (WARN_ON_ONCE(sum > RINGCOUNT_MAX))
-+		sum = RINGCOUNT_MAX;
- 	return sum;
- }
- 
-"""
+DIFF = "\n".join(
+    (
+        "diff --git a/kernel/bpf/ringcount.c b/kernel/bpf/ringcount.c",
+        "index 1b2c3d4e5f60..60f5e4d3c2b1 100644",
+        "--- a/kernel/bpf/ringcount.c",
+        "+++ b/kernel/bpf/ringcount.c",
+        "@@ -41,9 +41,12 @@ static u64 ringcount_read(const struct bpf_map *map)",
+        " \tu64 sum = 0;",
+        " \tint cpu;",
+        " ",
+        "-\tfor_each_online_cpu(cpu)",
+        "+\t/* A CPU that went away keeps what it counted. */",
+        "+\tfor_each_possible_cpu(cpu)",
+        " \t\tsum += *per_cpu_ptr(map->dropped, cpu);",
+        " ",
+        "+\tif (WARN_ON_ONCE(sum > RINGCOUNT_MAX))",
+        "+\t\tsum = RINGCOUNT_MAX;",
+        " \treturn sum;",
+        " }",
+        " ",
+        "",
+    )
+)
 
 
 def add_thread(session: Session, message_id: str | None = None, **values: Any) -> Thread:
@@ -245,18 +248,9 @@ def add_run(
     run = Run(revision_id=revision.id if revision else None, state=state, **(defaults | values))
     session.add(run)
     session.flush()
-    ending = "done" if state is RunState.DONE else None
-    session.add(
-        Attempt(
-            run_id=run.id,
-            number=1,
-            kind=AttemptKind.EXECUTE,
-            worker="builder/4711/1",
-            started_at=started,
-            finished_at=run.finished_at,
-            ending=ending,
-        )  # fmt: skip
-    )
+    attempt = Attempt(run_id=run.id, number=1, kind=AttemptKind.EXECUTE, worker="builder/4711/1", started_at=started)
+    attempt.finished_at, attempt.ending = run.finished_at, "done" if state is RunState.DONE else None
+    session.add(attempt)
     session.flush()
     return run
 
@@ -292,18 +286,15 @@ def add_log(session: Session, step: Step, name: str, data: bytes, piece: int = 1
     session.flush()
 
 
-def test_named(session: Session, name: str, suite: str = "test_progs") -> Test:
+def known_test(session: Session, name: str, suite: str = "test_progs") -> Test:
     """Return the test of that name, inserted where it is not there."""
     test = session.scalar(select(Test).where(Test.suite == suite, Test.name == name))
     if test is None:
-        parent = name.split("/")[0] if "/" in name else None
+        parent = name.partition("/")[0] if "/" in name else None
         test = Test(suite=suite, name=name, parent=parent)
         session.add(test)
         session.flush()
     return test
-
-
-test_named.__test__ = False  # type: ignore[attr-defined]
 
 
 def add_results(session: Session, run: Run, outcomes: dict[str, Outcome], **values: Any) -> None:
@@ -314,7 +305,7 @@ def add_results(session: Session, run: Run, outcomes: dict[str, Outcome], **valu
         session.add(
             Result(
                 run_id=run.id,
-                test_id=test_named(session, name).id,
+                test_id=known_test(session, name).id,
                 outcome=outcome,
                 message="sum is 12, expected 14" if failed else None,
                 detail=f"test_{name}:FAIL:sum unexpected sum: actual 12 != expected 14\n" if failed else None,
@@ -339,7 +330,7 @@ def add_change(session: Session, run: Run, name: str, kind: ChangeClass, reason:
     }
     base, patched = sides[kind]
     change = Change(
-        run_id=run.id, test_id=test_named(session, name).id, ordinal=0, attempt=run.newest_attempt, kind=kind,
+        run_id=run.id, test_id=known_test(session, name).id, ordinal=0, attempt=run.newest_attempt, kind=kind,
         base=base, patched=patched, reason=reason,
     )  # fmt: skip
     session.add(change)
