@@ -1,6 +1,5 @@
 """The services of one host: database, web, workers; what `reroll up` and the demo keep running."""
 
-import socket
 import sys
 from collections.abc import Sequence
 
@@ -47,16 +46,3 @@ def application_services(settings: Settings, *, pools: Sequence[str]) -> list[Se
         for number, pool in enumerate(pools, start=1)
     ]
     return [web, *workers]
-
-
-def free_port(wanted: int = 0) -> int:
-    """Return `wanted` where nothing listens there on loopback, else a port that is free."""
-    for candidate in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("no port is free on loopback")

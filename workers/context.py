@@ -10,7 +10,10 @@ from workers.ports import Archive, Builder, Machine, Mailer, Trees
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One worker's settings, its way to the database, and its adapters; `worker` is its name, host/pid."""
+    """One worker's settings, its way to the database, and its adapters.
+
+    `worker` is its name, host/pid; `machine_facts` its accelerator and the versions of its tools.
+    """
 
     settings: Settings
     sessions: Sessions
@@ -21,6 +24,7 @@ class Context:
     builder: Builder
     machine: Machine
     mailer: Mailer
+    machine_facts: dict[str, str]
 
     def tree(self, name: str) -> TreeSettings:
         """Return a tree's settings.

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.config import ProfileSettings
-from app.domain.outcome import Outcome, Step, tally
+from app.domain.outcome import Outcome, Step
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Findings, Job
 from workers.context import Context
@@ -69,7 +69,7 @@ def _lived(image: Image, life: Life, commit: str) -> Findings:
             "ending": life.boot.ending,
             "accelerator": life.boot.accelerator,
             "events": [asdict(event) for event in life.events],
-            "tally": asdict(tally(life.results)),
+            "tally": asdict(life.tally),
             "not_built": [{"test": name, "reason": why} for name, why in image.not_built],
             "ran": sorted({one.parent or one.name for one in life.results if one.outcome is not Outcome.MISS}),
         },

@@ -20,20 +20,18 @@ log = structlog.get_logger(__name__)
 
 RETRY_PAUSE_S = 15
 """Before an attempt after trouble of ours."""
-UNEXPECTED = RetryStrategy(max_attempts=5, wait=5, linear_wait=10)
+TRIES = 5
+UNEXPECTED = RetryStrategy(max_attempts=TRIES, wait=5, linear_wait=10)
 """For what no attempt could record, such as a lost database: the queue itself tries again."""
 
 
 def make_app(conninfo: str) -> App:
     """Return the queue's application with its tasks; `conninfo` is a `postgresql://` URL."""
     app = App(connector=PsycopgConnector(conninfo=conninfo))
-    for name, work in (
-        (Task.TRACK, track_thread),
-        (Task.EXECUTE, execute_run),
-        (Task.JUDGE, judge_run),
-        (Task.MAIL, mail_report),
-    ):
-        app.task(name=name, pass_context=True, retry=UNEXPECTED)(work)
+    app.task(name=Task.TRACK, pass_context=True, retry=UNEXPECTED)(track_thread)
+    app.task(name=Task.EXECUTE, pass_context=True, retry=UNEXPECTED)(execute_run)
+    app.task(name=Task.JUDGE, pass_context=True, retry=UNEXPECTED)(judge_run)
+    app.task(name=Task.MAIL, pass_context=True, retry=UNEXPECTED)(mail_report)
     return app
 
 
@@ -45,7 +43,7 @@ def _context(job: JobContext) -> Context:
 
 async def track_thread(job: JobContext, *, thread_id: int) -> None:
     """Fetch a thread and store what is new in it, with runs for what can be run."""
-    await track(_context(job), thread_id)
+    await track(_context(job), thread_id, last_try=job.job.attempts + 1 >= TRIES)
 
 
 async def execute_run(job: JobContext, *, run_id: int) -> None:

@@ -1,11 +1,16 @@
 """Asking for a thread to be tracked."""
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db.models import Thread, ThreadState
+from app.config import Settings
+from app.db.models import Revision, Run, Series, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
 from app.domain.message_id import parse_reference
+from app.services.runs import BaseChoice, add_run, series_files
 
 POOL = "default"
 
@@ -30,3 +35,34 @@ def track(session: Session, reference: str, *, requested_by: str) -> Thread:
     session.flush()
     enqueue(session, Task.TRACK, pool=POOL, priority=Priority.TRACK, thread_id=thread.id)
     return thread
+
+
+def add_missing_runs(
+    session: Session, settings: Settings, series: Sequence[Series], bases: Mapping[str, BaseChoice]
+) -> list[Run]:
+    """Queue a run of every revision that has none yet and for which `bases` (by root Message-ID) has a base.
+
+    Oldest first, as they were posted, so that each verdict can say what changed since the revision before.
+    """
+    added: list[Run] = []
+    for one in series:
+        files = series_files(session, one.id)
+        untried = select(Revision).where(
+            Revision.series_id == one.id,
+            Revision.root_id.in_(bases),
+            ~select(Run.id).where(Run.revision_id == Revision.id).exists(),
+        )
+        profile = settings.default_profile
+        added += [
+            add_run(session, settings, revision=new, base=bases[new.root_id], files=files, profile=profile, by="track")
+            for new in session.scalars(untried.order_by(Revision.position))
+        ]
+    return added
+
+
+def fetched(session: Session, thread_id: int, *, notes: Sequence[str]) -> None:
+    """Note that a thread has been fetched and stored; `notes` say what could not be had or is not run, and why."""
+    thread = session.get_one(Thread, thread_id)
+    thread.state = ThreadState.FETCHED
+    thread.error = "; ".join(notes)[:4000] or None
+    thread.fetched_at = datetime.now(UTC)

@@ -13,9 +13,8 @@ async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
     Raises:
         PatchDoesNotApplyError: git refused one; the step's detail holds position, title, git's words and the hunk.
     """
-    mails = [patch_mail(parse_message(patch.raw)) for patch in job.patches]
     try:
-        commit = await checkout.am(mails)
+        commit = await apply_mails(checkout, job)
     except PatchDoesNotApplyError as error:
         refused = job.patches[error.position - 1]
         record.detail = {
@@ -25,6 +24,16 @@ async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
             "hunk": error.hunk,
         }
         raise
+    count = len(job.patches)
     base = job.base_commit[:12]
-    record.summary = f"{len(mails)} {'patch' if len(mails) == 1 else 'patches'} on {base} ({job.base_reason})"
+    record.summary = f"{count} {'patch' if count == 1 else 'patches'} on {base} ({job.base_reason})"
     return commit
+
+
+async def apply_mails(checkout: Checkout, job: Job) -> str:
+    """Hand a revision's mails to git; return the commit of the patched tree.
+
+    Raises:
+        PatchDoesNotApplyError: git refused one.
+    """
+    return await checkout.am([patch_mail(parse_message(patch.raw)) for patch in job.patches])

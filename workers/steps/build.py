@@ -5,14 +5,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from app.domain.ownership import owner
-
 from app.config import ProfileSettings
-from app.domain.buildlog import compiler_errors
-from app.domain.diff import parse_files
+from app.domain.buildlog import compiler_errors, owner
 from app.errors import BuildFailedError
 from app.services.execution import Job, JobPatch
-from workers.ports import Builder, Checkout, Image
+from workers.ports import Builder, Checkout, Image, Sink
 from workers.recorder import StepRecord
 
 TAIL_BYTES = 4_000_000
@@ -43,12 +40,6 @@ async def build(
     Raises:
         BuildFailedError: the tree does not build; the step's detail lists the errors, each with the patch that owns it.
     """
-    key = image_key(commit, profile, job.files, await builder.toolchain())
-    kept = await builder.find(key)
-    if kept is not None:
-        record.summary = "the same tree was built before; its image is used again"
-        record.detail = {"key": key, "kept": True}
-        return kept
     tail = bytearray()
     sink = record.log("build")
 
@@ -58,21 +49,41 @@ async def build(
         del tail[:-TAIL_BYTES]
 
     try:
-        image = await builder.build(checkout, profile, files=job.files, key=key, log=log)
+        image = await image_of(builder, checkout, profile, files=job.files, commit=commit, log=log)
     except BuildFailedError as error:
         record.detail = {"target": error.target, "errors": _errors(bytes(tail), job.patches)}
         record.summary = _first(record.detail["errors"]) or str(error)
         raise
     record.summary = f"{len(image.tests)} tests" + (f", {len(image.not_built)} not built" if image.not_built else "")
-    record.detail = {"key": key, "kept": False}
+    record.summary += "" if tail else "; the same tree was built before, its image is used again"
+    record.detail = {"key": image.key}
     return image
 
 
+async def image_of(
+    builder: Builder,
+    checkout: Checkout,
+    profile: ProfileSettings,
+    *,
+    files: Sequence[str],
+    commit: str,
+    log: Sink = lambda _data: None,
+) -> Image:
+    """Return the image of what is checked out, built only where this host does not keep it already.
+
+    Raises:
+        BuildFailedError: the tree does not build.
+    """
+    key = image_key(commit, profile, files, await builder.toolchain())
+    kept = await builder.find(key)
+    return kept or await builder.build(checkout, profile, files=files, key=key, log=log)
+
+
 def _errors(log: bytes, patches: Sequence[JobPatch]) -> list[dict[str, object]]:
-    series = [parse_files(patch.diff) for patch in patches]
+    diffs = [patch.diff for patch in patches]
     found = []
     for error in compiler_errors(log.decode("utf-8", "replace"))[:MAX_ERRORS]:
-        held = owner(error, series)
+        held = owner(error, diffs)
         patch = patches[held.position - 1] if held else None
         found.append(
             {

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from app.config import ProfileSettings
 from app.domain.console import ConsoleEvent, ConsoleScanner
 from app.domain.guest_stream import GuestEnd, GuestStream
-from app.domain.outcome import Outcome, Step, TestResult, tally
+from app.domain.outcome import Outcome, Step, Tally, TestResult
 from app.services.records import BootKey
 from workers.ports import Boot, Image, Machine
 from workers.recorder import Recorder, StepRecord
@@ -26,6 +26,12 @@ class Life:
     def complete(self) -> bool:
         """Whether nothing was cut off."""
         return self.end.done and all(suite.ended for suite in self.end.suites)
+
+    @property
+    def tally(self) -> Tally:
+        """How many tests ended how, over all suites."""
+        each = [asdict(suite.summary.tally) for suite in self.end.suites]
+        return Tally(**{name: sum(one[name] for one in each) for name in asdict(Tally())})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,7 +125,7 @@ def _say_no_boot(record: StepRecord, life: Life) -> None:
 
 
 def _say_tests(record: StepRecord, life: Life) -> None:
-    counted = tally(life.results)
+    counted = life.tally
     record.summary = f"{counted.passed} pass, {counted.failed + counted.errors} fail, {counted.skipped} skip"
     record.detail = _detail(life)
     if not life.complete:
@@ -134,6 +140,6 @@ def _detail(life: Life) -> dict[str, object]:
         "wall_s": round(life.boot.wall_s, 2),
         "booted_s": life.boot.booted_s,
         "events": [asdict(event) for event in life.events],
-        "tally": asdict(tally(life.results)),
+        "tally": asdict(life.tally),
         "stray": list(life.end.stray),
     }

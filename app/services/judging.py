@@ -1,0 +1,248 @@
+"""What the judge reads of a run, its baseline and the revision before, and where the verdict is kept."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload, undefer
+
+from app.db.models import Change, Result, Revision, Run, RunState, Step, Test
+from app.domain import regression
+from app.domain.console import ConsoleEvent, ConsoleKind
+from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult, Verdict
+from app.domain.outcome import Step as StepName
+from app.domain.regression import Observations, compare_revisions
+from app.domain.verdict import Judgement, StepOutcome
+from app.services import attempts
+from app.services.attempts import Claim
+from app.services.records import clean_json
+
+EXECUTED = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """One side of a comparison: how its steps ended, its results, what its kernel complained of."""
+
+    run_id: int
+    steps: tuple[StepOutcome, ...]
+    results: tuple[TestResult, ...]
+    console: tuple[ConsoleEvent, ...]
+    complete: bool
+    image: str | None
+    toolchain: dict[str, str]
+    ran: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """All that is judged. `previous` is the label of the revision before, `previous_changes` what it was blamed for."""
+
+    label: str
+    only: tuple[str, ...] | None
+    run: RunFacts
+    baseline: RunFacts | None
+    previous: str | None
+    previous_changes: tuple[regression.Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The judgement and the changes it rests on."""
+
+    judgement: Judgement
+    changes: tuple[regression.Change, ...]
+    since: regression.RevisionComparison | None
+    previous: str | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict alone."""
+        return self.judgement.verdict
+
+
+def hear(session: Session, run_id: int) -> Hearing:
+    """Read both sides of a run that has executed."""
+    run = session.get_one(Run, run_id, options=[joinedload(Run.revision), joinedload(Run.baseline)])
+    assert run.revision is not None
+    previous, changes = _previous(session, run.revision)
+    only = None if run.only is None else tuple(run.only)
+    baseline = None
+    if run.baseline is not None and run.baseline.results_attempt is not None:
+        baseline = _facts(session, run.baseline, only)
+    return Hearing(
+        label=run.revision.label,
+        only=only,
+        run=_facts(session, run, None),
+        baseline=baseline,
+        previous=previous,
+        previous_changes=changes,
+    )
+
+
+def _facts(session: Session, run: Run, only: Sequence[str] | None) -> RunFacts:
+    evidence = run.evidence
+    return RunFacts(
+        run_id=run.id,
+        steps=_steps(session, run),
+        results=tuple(_results(session, run, only)),
+        console=tuple(_event(one) for one in evidence.get("events", ())),
+        complete=bool(evidence.get("complete")),
+        image=evidence.get("image"),
+        toolchain=run.toolchain,
+        ran=tuple(evidence.get("ran", ())),
+    )
+
+
+def _steps(session: Session, run: Run) -> tuple[StepOutcome, ...]:
+    """Return how each executed step ended; a step that was not come to is SKIP."""
+    rows = session.scalars(select(Step).where(Step.run_id == run.id, Step.attempt == run.results_attempt))
+    found = {row.name: row for row in rows}
+    outcomes = []
+    for name in EXECUTED:
+        row = found.get(name)
+        if row is None or row.outcome is None:
+            outcomes.append(StepOutcome(step=name, outcome=Outcome.SKIP))
+        else:
+            reason = reason_of(name, row.summary or "", row.detail)
+            outcomes.append(StepOutcome(step=name, outcome=row.outcome, reason=reason, excerpt=_excerpt(row.detail)))
+    return tuple(outcomes)
+
+
+def reason_of(name: StepName, summary: str, detail: dict[str, Any]) -> str:
+    """Return why a step failed, to follow a colon: the patch first, where one is answerable."""
+    if name is StepName.APPLY and "position" in detail:
+        return f"patch {detail['position']} ({detail['title']}); git said: {detail['git_said']}"
+    errors = detail.get("errors") or []
+    if name is StepName.BUILD and errors:
+        first = errors[0]
+        place = ":".join(str(part) for part in (first["file"], first["line"]) if part is not None)
+        said = f"{place}: {first['message']}" if place else first["message"]
+        if first["patch"] is None:
+            return said
+        return f"patch {first['patch']} ({first['patch_title']}), {said}"
+    return summary
+
+
+def _excerpt(detail: dict[str, Any]) -> str:
+    if detail.get("hunk"):
+        return str(detail["hunk"])
+    for key in ("errors", "events"):
+        if detail.get(key):
+            return str(detail[key][0]["excerpt"])
+    return ""
+
+
+def _results(session: Session, run: Run, only: Sequence[str] | None) -> Iterable[TestResult]:
+    rows = session.scalars(
+        select(Result)
+        .where(Result.run_id == run.id, Result.attempt == run.results_attempt, Result.boot == 0)
+        .options(joinedload(Result.test), undefer(Result.detail))
+    )
+    for row in rows:
+        if only is None or (row.test.parent or row.test.name) in only:
+            yield TestResult(
+                suite=row.test.suite,
+                name=row.test.name,
+                ordinal=row.ordinal,
+                outcome=row.outcome,
+                parent=row.test.parent,
+                aggregate=row.aggregate,
+                message=row.message,
+                detail=row.detail,
+                duration_s=row.duration_s,
+            )
+
+
+def _event(one: dict[str, Any]) -> ConsoleEvent:
+    return ConsoleEvent(**{**one, "kind": ConsoleKind(one["kind"]), "frames": tuple(one["frames"])})
+
+
+def _previous(session: Session, revision: Revision) -> tuple[str | None, tuple[regression.Change, ...]]:
+    """Return the revision before, where it has been judged by its tests, and its changes."""
+    row = session.execute(
+        select(Run.id, Revision.label)
+        .join(Revision, Run.revision_id == Revision.id)
+        .where(
+            Revision.series_id == revision.series_id,
+            Revision.position == revision.position - 1,
+            Run.state == RunState.DONE,
+            Run.only.is_(None),
+            Run.verdict.in_([Verdict.CLEAN, Verdict.REGRESSED]),
+        )
+        .order_by(Run.id.desc())
+    ).first()
+    if row is None:
+        return None, ()
+    changes = session.scalars(select(Change).where(Change.run_id == row.id).options(joinedload(Change.test)))
+    return row.label, tuple(_change(one) for one in changes)
+
+
+def _change(row: Change) -> regression.Change:
+    return regression.Change(
+        key=TestKey(suite=row.test.suite, name=row.test.name, ordinal=row.ordinal),
+        cls=row.kind,
+        baseline=Observations(outcomes=(row.base,) if row.base else ()),
+        patched=Observations(outcomes=(row.patched,) if row.patched else ()),
+        reason=row.reason or "",
+    )
+
+
+def since_previous(hearing: Hearing, changes: Sequence[regression.Change]) -> regression.RevisionComparison | None:
+    """Compare with the revision before, where it was judged by its tests."""
+    if hearing.previous is None:
+        return None
+    return compare_revisions(hearing.previous_changes, changes)
+
+
+def store(session: Session, held: Claim, ruling: Ruling) -> None:
+    """Store the verdict and its changes, and end the run.
+
+    Raises:
+        FencedError: another judge has taken over.
+    """
+    run = attempts.locked_run(session, held)
+    told = [one for one in ruling.changes if one.cls is not ChangeClass.UNCHANGED]
+    ids = _ids(session, told)
+    session.add_all(_row(run.id, held.attempt, ids[one.key.suite, one.key.name], one) for one in told)
+    judgement = ruling.judgement
+    run.verdict = judgement.verdict
+    run.sentence = clean_json(judgement.sentence)
+    run.evidence = run.evidence | clean_json(
+        {
+            "counts": asdict(judgement.counts),
+            "reasons": [asdict(one) for one in judgement.reasons],
+            "previous": ruling.previous,
+            "since": asdict(ruling.since) if ruling.since else None,
+        }
+    )
+    run.state = RunState.DONE
+    run.finished_at = datetime.now(UTC)
+    attempts.close(session, held, "done")
+    session.flush()
+
+
+def _ids(session: Session, changes: Sequence[regression.Change]) -> dict[tuple[str, str], int]:
+    names = {one.key.name for one in changes}
+    rows = session.execute(select(Test.suite, Test.name, Test.id).where(Test.name.in_(names)))
+    return {(suite, name): id_ for suite, name, id_ in rows}
+
+
+def _row(run_id: int, attempt: int, test_id: int, one: regression.Change) -> Change:
+    return Change(
+        run_id=run_id,
+        attempt=attempt,
+        test_id=test_id,
+        ordinal=one.key.ordinal,
+        kind=one.cls,
+        base=_worst(one.baseline),
+        patched=_worst(one.patched),
+        reason=one.reason,
+    )
+
+
+def _worst(seen: Observations) -> Outcome | None:
+    failures = [outcome for outcome in seen.outcomes if outcome.failed]
+    return failures[0] if failures else next(iter(seen.outcomes), None)
