@@ -21,6 +21,7 @@ _TAIL_BYTES = 64 * 1024
 
 _PASSED = re.compile(r"^\S+:PASS:.* nsec$")
 _FAILED = re.compile(r"^\S+?:FAIL:")
+_TROUBLE = re.compile(r"(?i)\b(?:error|fail|failed|unexpected|expected|cannot|can't|unable|invalid|abort|assert)")
 _LOCATION = re.compile(r"^\S+?:FAIL:(?:\d+\s*)?")
 
 
@@ -81,7 +82,8 @@ def explain(log: Sequence[str]) -> Explanation:
         return Explanation(message=None, detail=None)
     first = next((line for line in telling if _FAILED.match(line)), None)
     check = find_check(telling)
-    message = check.sentence if check is not None else _without_place(first or telling[-1])
+    said = first or next((line for line in telling if _TROUBLE.search(line)), telling[-1])
+    message = check.sentence if check is not None else _without_place(said)
     return Explanation(message=shorten(message, MAX_MESSAGE), detail=bounded(telling))
 
 

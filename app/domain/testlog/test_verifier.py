@@ -62,7 +62,7 @@ class TestVerifierParser(SuiteParser):
         if outcome is not Outcome.FAIL:
             return self._record(name, outcome)
         self._failing = (name, offset)
-        self._log.extend([line[found.start(3) :]])
+        self._log.extend([line[found.end(3) :].strip(b" :")])
         return None
 
     def _close(self, offset: int) -> TestResult | None:
@@ -72,6 +72,4 @@ class TestVerifierParser(SuiteParser):
         lines = tuple(self._log.lines())
         self._log.clear()
         span = Span(lines=lines, start=start, end=offset)
-        # The line itself says only FAIL; the reason is what stands below it.
-        reason = lines[1:] if lines[0].strip() == "FAIL" else lines
-        return self._record(name, Outcome.FAIL, why=self._explain(reason), span=span)
+        return self._record(name, Outcome.FAIL, why=self._explain(lines), span=span)
