@@ -1,0 +1,117 @@
+"""`reroll doctor`: what this machine has and lacks, each tool with its version, KVM by a real boot."""
+
+import asyncio
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from app.config import Settings
+from app.db.embedded import find_binaries
+from app.errors import InfrastructureError
+from workers.adapters.accelerator import probe
+
+VERSION = re.compile(r"\d+(?:\.\d+)+\S*")
+PROBE_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A program that some step needs: how to ask its version, what for, and the Debian package that has it."""
+
+    name: str
+    ask: tuple[str, ...]
+    use: str
+    package: str
+
+
+TOOLS = (
+    Tool(name="git", ask=("--version",), use="trees, git am", package="git"),
+    Tool(name="make", ask=("--version",), use="build", package="make"),
+    Tool(name="gcc", ask=("--version",), use="build the kernel", package="build-essential"),
+    Tool(name="ccache", ask=("--version",), use="build again fast", package="ccache"),
+    Tool(name="clang-19", ask=("--version",), use="build BPF programs", package="clang-19"),
+    Tool(name="llvm-strip-19", ask=("--version",), use="build BPF programs", package="llvm-19"),
+    Tool(name="pahole", ask=("--version",), use="BTF", package="dwarves"),
+    Tool(name="flex", ask=("--version",), use="build", package="flex"),
+    Tool(name="bison", ask=("--version",), use="build", package="bison"),
+    Tool(name="bc", ask=("--version",), use="build", package="bc"),
+    Tool(name="rsync", ask=("--version",), use="build selftests", package="rsync"),
+    Tool(name="cpio", ask=("--version",), use="the guest's root", package="cpio"),
+    Tool(name="bwrap", ask=("--version",), use="sandbox", package="bubblewrap"),
+    Tool(name="setpriv", ask=("--version",), use="sandbox", package="util-linux"),
+    Tool(name="mmdebstrap", ask=("--version",), use="the guest's root", package="mmdebstrap"),
+    Tool(name="qemu-system-x86_64", ask=("--version",), use="boot", package="qemu-system-x86"),
+    Tool(name="public-inbox-httpd", ask=("--help",), use="demo and tests", package="public-inbox"),
+    Tool(name="chromium", ask=("--version",), use="tests of the pages", package="chromium"),
+)
+
+
+async def report(settings: Settings) -> int:
+    """Print a table of all probes; return 0 when nothing needed is missing, else 1."""
+    console = Console()
+    table = Table(title="reroll doctor", title_justify="left")
+    for name in ("what", "found", "for", "if missing"):
+        table.add_column(name)
+    missing = 0
+    for tool in TOOLS:
+        found = await _version(tool)
+        missing += found is None
+        table.add_row(tool.name, found or "[red]missing[/red]", tool.use, _hint(tool.package, found))
+    postgres = _postgres()
+    missing += postgres is None and settings.database_url is None
+    table.add_row("postgres", postgres or "[red]missing[/red]", "database", _hint("postgresql", postgres))
+    source = next(iter(Path("/usr/src").glob("linux-source-6.12.tar.*")), None)
+    table.add_row("linux-source-6.12", source.name if source else "[yellow]missing[/yellow]", "the demo's tree",
+                  _hint("linux-source-6.12", source and source.name))
+    console.print(table)
+    await _show_accelerator(console, settings)
+    console.print(f"state: {settings.state_dir}  caches: {settings.cache_dir} ({_free(settings.cache_dir)})")
+    return 1 if missing else 0
+
+
+async def _version(tool: Tool) -> str | None:
+    """Return the version that a tool names, or that it is there; None where it is not or does not run."""
+    path = shutil.which(tool.name)
+    if path is None:
+        return None
+    process = await asyncio.create_subprocess_exec(
+        path, *tool.ask, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), PROBE_LIMIT_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return None
+    found = VERSION.search(output.decode("utf-8", "replace"))
+    return found.group() if found else "there"
+
+
+def _postgres() -> str | None:
+    try:
+        return str(find_binaries())
+    except InfrastructureError:
+        return None
+
+
+async def _show_accelerator(console: Console, settings: Settings) -> None:
+    console.print("KVM, by a real boot:", end=" ")
+    try:
+        found = await probe(settings.cache_dir, again=True)
+    except InfrastructureError as error:
+        console.print(f"not probed: {error}", style="yellow", markup=False)
+        return
+    console.print(f"{found.name}: {found.reason}", markup=False)
+
+
+def _hint(package: str, found: str | None) -> str:
+    return "" if found else f"Debian: apt install {package}"
+
+
+def _free(path: Path) -> str:
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    return f"{shutil.disk_usage(there).free / 1e9:.0f} GB free"
