@@ -47,7 +47,7 @@ CORE_TESTS = (
     "cgroup_iter",
     "hashmap",
     "map_btf",
-    "test_mmap_inner_array",
+    "mmap_inner_array",
     "lookup_and_delete",
     "mmap",
     "ringbuf",
@@ -56,7 +56,7 @@ CORE_TESTS = (
     "dynptr",
     "map_kptr",
 )
-"""Names of prog_tests/*.c: iterators, the verifier's log, maps; all pass on linux 6.12 with the shipped fragment."""
+"""Tests of test_progs: iterators, the verifier's log, maps; all pass on linux 6.12 with the shipped fragment."""
 Seconds = Annotated[timedelta, Field(gt=timedelta(0))]
 
 
