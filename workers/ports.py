@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.config import ProfileSettings, TreeSettings
+from app.errors import InfrastructureError
 
 Sink = Callable[[bytes], None]
 
@@ -25,14 +26,17 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What a build leaves for the machine: `folder` holds `bzImage`, `vmlinux` and `selftests/`; kept by `key`.
+    """What a build leaves for the machine; kept by `key`, an ASCII word.
 
-    `not_built` are the wanted tests that the tree could not build, each with the reason.
+    `folder` holds `bzImage`, `vmlinux` (with debug information), `config`, and `selftests.cpio`: a newc archive of
+    `selftests/` with test_progs and all that it opens. `tests` are the top-level tests in the order to run;
+    `selection` has each wanted test with the reason for it, `not_built` those of them that the base cannot build.
     """
 
     key: str
     folder: Path
     tests: tuple[str, ...]
+    selection: tuple[tuple[str, str], ...]
     not_built: tuple[tuple[str, str], ...]
     toolchain: dict[str, str]
 
@@ -89,6 +93,12 @@ class Trees(Protocol):
 class Builder(Protocol):
     """Turns a checkout into an image."""
 
+    async def toolchain(self) -> dict[str, str]:
+        """Return tool -> version of what shapes a build here; part of an image's key."""
+
+    async def find(self, key: str) -> Image | None:
+        """Return the image kept under `key` on this host, and count that as a use."""
+
     async def build(
         self, checkout: Checkout, profile: ProfileSettings, *, files: Sequence[str], key: str, log: Sink
     ) -> Image:
@@ -110,4 +120,49 @@ class Machine(Protocol):
 
         Raises:
             InfrastructureError: QEMU itself would not start.
+        """
+
+
+class Archive(Protocol):
+    """The list archive."""
+
+    async def thread(self, message_id: str) -> bytes:
+        """Return the whole thread that holds a mail, as mboxrd.
+
+        Raises:
+            NotFoundError: the archive does not have it.
+            SubmissionError: it is too large, or the archive refuses the Message-ID.
+            InfrastructureError: the archive cannot be reached or answers nonsense.
+        """
+
+    async def search(self, query: str) -> bytes | None:
+        """Return the mails that match a public-inbox query as mboxrd (b"" if none), None if there is no search.
+
+        Raises:
+            SubmissionError: there are too many, or the archive does not take the query.
+            InfrastructureError: the archive cannot be reached or answers nonsense.
+        """
+
+    async def has(self, message_id: str) -> bool:
+        """Tell whether the archive has this mail now.
+
+        Raises:
+            InfrastructureError: the archive cannot be reached, or answers neither yes nor no.
+        """
+
+
+class CutOffError(InfrastructureError):
+    """The connection ended after a mail was handed over and before it was answered: it may have been delivered."""
+
+
+class Mailer(Protocol):
+    """The way out for mail."""
+
+    async def send(self, mail: bytes, *, sender: str, recipients: Sequence[str]) -> None:
+        """Hand one mail to the server, for all recipients or for none.
+
+        Raises:
+            SubmissionError: refused for good (5xx); says what the server answered.
+            CutOffError: whether it was taken is not known.
+            InfrastructureError: not taken now (4xx, no connection).
         """

@@ -33,6 +33,8 @@ HUNK_BYTES = 20_000
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _REJECT_FILES = 20
 
+_ADVICE = ("hint:", "When you have resolved", "If you prefer to skip", "To restore the original", "Use 'git am")
+
 _OPTIONS = (
     "core.hooksPath=/dev/null",
     "core.attributesFile=/dev/null",
@@ -259,16 +261,16 @@ class Checkout:
         """Return the paths that differ between the base and what is checked out, deleted ones included."""
         return tuple(await self._names("diff-tree", "-r", self.base.commit, await self.head()))
 
-    async def files(self, folder: str) -> tuple[str, ...]:
-        """Return the paths of the regular files below `folder` in the commit checked out; none if it is a symlink."""
-        output = await self._git("ls-tree", "-r", "-z", "--full-tree", "HEAD", "--", f"{folder}/")
+    async def files(self, folder: str, *, commit: str = "HEAD") -> tuple[str, ...]:
+        """Return the paths of the regular files below `folder` in `commit`; none if it is a symlink."""
+        output = await self._git("ls-tree", "-r", "-z", "--full-tree", commit, "--", f"{folder}/")
         entries = [line.partition(b"\t") for line in output.split(b"\0") if line]
         return tuple(os.fsdecode(path) for mode, _, path in entries if mode.startswith(b"100"))
 
-    async def texts(self, paths: Sequence[str]) -> dict[str, str]:
+    async def texts(self, paths: Sequence[str], *, commit: str = "HEAD") -> dict[str, str]:
         """Return the texts of `paths` as committed: never through a symlink that a patch put into the worktree."""
         wanted = [path for path in paths if "\n" not in path]
-        request = "".join(f"HEAD:{path}\n" for path in wanted)
+        request = "".join(f"{commit}:{path}\n" for path in wanted)
         output = await self._git("cat-file", "--batch", stdin=request.encode("utf-8", "surrogateescape"))
         return dict(zip(wanted, _batch(output), strict=True))
 
@@ -349,7 +351,7 @@ def _mboxrd(mail: bytes) -> bytes:
 def _words(output: bytes) -> str:
     """Git's words without its advice to a person at a terminal."""
     lines = output[:SAID_BYTES].decode(errors="replace").splitlines()
-    return "\n".join(line for line in lines if line and not line.startswith("hint:"))
+    return "\n".join(line for line in lines if line and not line.startswith(_ADVICE))
 
 
 def _batch(output: bytes) -> Iterator[str]:

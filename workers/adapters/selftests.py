@@ -1,0 +1,124 @@
+"""The BPF selftests of a selection: which files to keep, and how to build what they need.
+
+The tree's own Makefile builds whatever lies in `prog_tests/` and `progs/`; a scratch copy that holds the selection only
+makes 75 seconds of what would be minutes. All is done inside the sandbox, where a symlink of a patch leads nowhere.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.domain.plan import Selection
+from app.domain.selftests_index import TreeIndex
+from workers.adapters.workshop import OBJECTS, SCRATCH, SELFTESTS, SOURCE
+
+FOLDER = "tools/testing/selftests/bpf"
+LISTS = "/build/lists"
+
+# What the Makefile builds beside the tests: resolve_btfids reads the one, the tool xdp_synproxy holds the other.
+ALWAYS_PROGS = frozenset({"btf_data.c", "xdp_synproxy_kern.c"})
+
+# feature-llvm=0: else whichever llvm-config is about decides whether the binary has a disassembler linked in.
+FLAGS = (
+    f"OUTPUT={SELFTESTS}",
+    f"O={OBJECTS}",
+    f"VMLINUX_BTF={OBJECTS}/vmlinux",
+    f"KDIR={SOURCE}",
+    "CLANG=ccache clang-19",
+    "LLC=llc-19",
+    "LLVM_STRIP=llvm-strip-19",
+    "feature-llvm=0",
+    "SKIP_DOCS=1",
+    "CC=ccache gcc",
+    "HOSTCC=ccache gcc",
+)
+
+# Keeps the mtimes; a test file that went leaves .d files behind that name skeletons which are no longer made.
+POPULATE = f"""
+if [ -s {LISTS}/gone ]; then
+  (cd {SCRATCH} && xargs -0 rm -f -- <{LISTS}/gone)
+  find {SELFTESTS} -maxdepth 1 -name '*.test.[od]' -delete
+fi
+if [ -s {LISTS}/gone ] || [ -s {LISTS}/new ]; then rm -f {SCRATCH}/prog_tests/tests.h; fi
+tar -C /build/original/{FOLDER} --null --verbatim-files-from -T {LISTS}/keep -cf - | tar -C {SCRATCH} -xf -
+"""
+
+BUILD = f"""
+keep_going=$1 jobs=$2; shift 2
+exec make -C {SCRATCH} "$@" $keep_going -j"$jobs" {SELFTESTS}/test_progs
+"""
+
+PACK = f"""
+stage=/tmp/stage/selftests
+mkdir -p "$stage"
+cd {SELFTESTS}
+find . -maxdepth 1 ! -type d ! -name '*.test.o' ! -name '*.d' ! -name '*skel.h' ! -name 'FEATURE-DUMP*' \\
+  \\( ! -name '*.o' -o -name '*.bpf.o' \\) -print0 | xargs -0 cp -L --preserve=mode,timestamps -t "$stage"
+strip --strip-debug "$stage/test_progs"
+cd /tmp/stage
+find selftests -print0 | sort -z |
+  cpio --null --create --format=newc --owner=0:0 --reproducible --quiet >/build/image/selftests.cpio
+cp {OBJECTS}/arch/x86/boot/bzImage /build/image/bzImage
+cp {OBJECTS}/.config /build/image/config
+cp {OBJECTS}/vmlinux /build/image/vmlinux
+"""
+
+_FAILED = re.compile(rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?([\w.-]+)\.(test\.o|bpf\.o|skel\.h)\] Error", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """What `make -k` could not make: test files and BPF programs, by stem."""
+
+    tests: frozenset[str]
+    programs: frozenset[str]
+
+
+def failures(output: bytes) -> Failures:
+    """Read make's closing lines, such as `make: *** [Makefile:661: /build/selftests/x.test.o] Error 1`."""
+    tests: set[str] = set()
+    programs: set[str] = set()
+    for stem, kind in _FAILED.findall(output):
+        (tests if kind == b"test.o" else programs).add(stem.decode())
+    return Failures(tests=frozenset(tests), programs=frozenset(programs))
+
+
+def kept(paths: Iterable[str], selection: Selection) -> frozenset[str]:
+    """Return those of `paths` (relative to the selftests' folder) that the scratch copy holds for `selection`."""
+    wanted = {
+        "prog_tests": frozenset(selection.prog_tests),
+        "progs": frozenset(selection.progs) | ALWAYS_PROGS,
+    }
+
+    def keep(path: str) -> bool:
+        folder, _, name = path.partition("/")
+        return folder not in wanted or not name.endswith(".c") or name in wanted[folder]
+
+    return frozenset(path for path in paths if keep(path))
+
+
+def without(index: TreeIndex, failed: Failures) -> dict[str, str]:
+    """Return test -> reason for every test that needs something of what could not be made."""
+    broken: dict[str, str] = {}
+    for name, file in index.files.items():
+        programs = sorted(file.programs & failed.programs)
+        if name.removesuffix(".c") in failed.tests:
+            broken |= dict.fromkeys(file.tests, f"prog_tests/{name} does not build on the base")
+        elif programs:
+            broken |= dict.fromkeys(file.tests, f"progs/{programs[0]}.c does not build on the base")
+    return broken
+
+
+def name_of(paths: frozenset[str]) -> str:
+    """Return a short name for a set of files: templates of the same selection share it."""
+    return hashlib.sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def write_lists(folder: Path, paths: frozenset[str], before: frozenset[str]) -> None:
+    """Write the lists that POPULATE reads: what to keep, what is new, and what has gone since `before`."""
+    folder.chmod(0o755)
+    for name, chosen in (("keep", paths), ("new", paths - before), ("gone", before - paths)):
+        text = "".join(f"{path}\0" for path in sorted(chosen))
+        (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
