@@ -1,31 +1,91 @@
-"""What tests of the web application share."""
+"""What tests of the web application share: an application on a database of its own, or one on the example for many."""
 
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.orm import Session
 
+from app.config import Settings
+from app.db.embedded import Cluster
+from app.db.session import make_engine, make_sessions
+from app.main import create_app
 from app.services import tokens
+from tests.conftest import fresh_database
 from tests.example import Example, add_example
+from tests.factories import NOW
+
+ORIGIN = "http://127.0.0.1:8000"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Origin": ORIGIN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The application on a database with the example; for tests that write nothing."""
+
+    app: FastAPI
+    example: Example
+    bearer: str
+
+    @asynccontextmanager
+    async def client(self, *, raising: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+        """Yield a client in this process."""
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=raising)
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            yield client
+
+
+def _site(url: str) -> Site:
+    engine = make_engine(url)
+    with make_sessions(engine)() as session:
+        example = add_example(session)
+        bearer = tokens.create(session, "the tests")
+        session.commit()
+    engine.dispose()
+    app = create_app(Settings(database_url=url))
+    app.state.now = lambda: NOW
+    return Site(app=app, example=example, bearer=bearer)
+
+
+@pytest.fixture(scope="session")
+def site(cluster: Cluster) -> Iterator[Site]:
+    """Yield the application on the example; shared, so that nothing may be written."""
+    with fresh_database(cluster) as url:
+        site = _site(url)
+        yield site
+        site.app.state.engine.dispose()
 
 
 @pytest.fixture
-def example(session: Session) -> Example:
-    """Return the committed example."""
-    made = add_example(session)
-    session.commit()
-    return made
+def own_site(database: str) -> Iterator[Site]:
+    """Yield the application on the example in a database of the test's own."""
+    site = _site(database)
+    yield site
+    site.app.state.engine.dispose()
 
 
 @pytest.fixture
-def bearer(session: Session) -> dict[str, str]:
-    """Return the header of a request that may write."""
-    plain = tokens.create(session, "the tests")
-    session.commit()
-    return {"Authorization": f"Bearer {plain}"}
+def stored(own_site: Site) -> Iterator[Session]:
+    """Yield a session on the database of `own_site`."""
+    with own_site.app.state.sessions() as session:
+        yield session
 
 
-@pytest.fixture
-def app(client: object) -> FastAPI:
-    """Return the application that `client` talks to."""
-    application: FastAPI = client._transport.app  # type: ignore[attr-defined]
-    return application
+@pytest.fixture(scope="session")
+def served(site: Site) -> Iterator[str]:
+    """Yield the address of `site`, served by uvicorn on loopback."""
+    server = uvicorn.Server(uvicorn.Config(site.app, port=0, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()

@@ -1,0 +1,128 @@
+"""What a run stored as evidence (JSON of our own workers, old ones included), read without trusting its shape."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A patch that git refused: which one, git's own words, the rejected hunk or ""."""
+
+    position: int | None
+    title: str
+    said: str
+    hunk: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildError:
+    """One complaint of a compiler, and the patch that owns it, if one does."""
+
+    place: str
+    message: str
+    excerpt: str
+    position: int | None
+    title: str
+    grounds: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelEvent:
+    """Something that the kernel complained of on its console."""
+
+    kind: str
+    title: str
+    excerpt: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A test with what is said of it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What stopped a run, what its kernel complained of, what could not be built, where it ran."""
+
+    refusal: Refusal | None
+    errors: Sequence[BuildError]
+    events: Sequence[KernelEvent]
+    not_built: Sequence[Named]
+    accelerator: str
+
+
+def read_evidence(stored: Mapping[str, Any]) -> Evidence:
+    """Return the evidence of a run as pages show it."""
+    apply = _dict(stored.get("apply"))
+    refusal = None
+    if apply:
+        refusal = Refusal(
+            position=_int(apply.get("position")),
+            title=_text(apply.get("title")),
+            said=_text(apply.get("git_said")),
+            hunk=_text(apply.get("hunk")),
+        )
+    return Evidence(
+        refusal=refusal,
+        errors=[_error(one) for one in _dicts(_dict(stored.get("build")).get("errors"))],
+        events=[_event(one) for one in _dicts(stored.get("events"))],
+        not_built=named(stored.get("not_built")),
+        accelerator=_text(stored.get("accelerator")),
+    )
+
+
+def named(stored: Any) -> list[Named]:  # noqa: ANN401 - JSON
+    """Return tests with their reasons: of a selection, or of what was not built."""
+    return [Named(name=_text(one.get("test")), reason=_text(one.get("reason"))) for one in _dicts(stored, most=2000)]
+
+
+def stopped_at(stored: Mapping[str, Any]) -> int | None:
+    """Return the position of the patch that did not apply, or whose line did not compile."""
+    if apply := _dict(stored.get("apply")):
+        return _int(apply.get("position"))
+    errors = _dicts(_dict(stored.get("build")).get("errors"))
+    return next((position for one in errors if (position := _int(one.get("patch"))) is not None), None)
+
+
+def _error(one: Mapping[str, Any]) -> BuildError:
+    parts = (one.get("file"), one.get("line"))
+    return BuildError(
+        place=":".join(_text(part) for part in parts if part is not None),
+        message=_text(one.get("message")),
+        excerpt=_text(one.get("excerpt")),
+        position=_int(one.get("patch")),
+        title=_text(one.get("patch_title")),
+        grounds=_text(one.get("grounds")),
+    )
+
+
+def _event(one: Mapping[str, Any]) -> KernelEvent:
+    return KernelEvent(
+        kind=_text(one.get("kind")),
+        title=_text(one.get("title")),
+        excerpt=_text(one.get("excerpt")),
+        count=_int(one.get("count")) or 1,
+    )
+
+
+def _dict(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any, *, most: int = MOST) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON
+    return [one for one in value[:most] if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON
+    return "" if value is None else str(value)
+
+
+def _int(value: Any) -> int | None:  # noqa: ANN401 - JSON
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

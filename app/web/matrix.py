@@ -1,0 +1,171 @@
+"""Tests that differ, as rows, over the base and the revisions of a series, as columns."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.db.models import Change, Run, Test
+from app.db.queries.results import TestRef
+from app.domain.outcome import ChangeClass, Outcome
+from app.web.words import OUTCOMES, Chip, Tone
+
+MOST_ROWS = 300
+REGRESSED = "Regressed at some time"
+GONE = "Gone from the base"
+NEW = "New with the series"
+FIXED = "Failed on the base, fixed by the series"
+NOT_OURS = "Not the series' doing"
+GROUPS = (REGRESSED, GONE, NEW, FIXED, NOT_OURS)
+
+NOT_RUN = Chip(text="not run", tone=Tone.QUIET)
+ABSENT = Chip(text="\N{EN DASH}", tone=Tone.QUIET)
+REPAIRED = Chip(text="fixed", tone=Tone.GOOD)
+FLAKY = Chip(text="flaky", tone=Tone.WARN)
+FAILS = Chip(text="fails", tone=Tone.WARN)
+MADE = {
+    ChangeClass.FIXED: REPAIRED,
+    ChangeClass.FLAKY: FLAKY,
+    ChangeClass.PRE_EXISTING: FAILS,
+    ChangeClass.DISAPPEARED: Chip(text="gone", tone=Tone.BAD),
+    ChangeClass.NOT_RUN: NOT_RUN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A revision: its label, its run (None: not tested), and whether that run has any results."""
+
+    label: str
+    run: Run | None
+    tested: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What a test did in one column; `run_id` leads to its result."""
+
+    chip: Chip
+    run_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A test; `why` are short lines below its name."""
+
+    test: Test
+    ordinal: int
+    why: Sequence[str]
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Groups of rows, by title; `differing` counts tests, `left_out` those beyond MOST_ROWS."""
+
+    columns: Sequence[str]
+    groups: Sequence[tuple[str, Sequence[Row]]]
+    differing: int
+    left_out: int
+    suites: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the database says: changes, outcomes by run and test, failures and runs of tests on unpatched trees."""
+
+    changes: Sequence[Change]
+    outcomes: Mapping[tuple[int, TestRef], Outcome]
+    on_base: Mapping[int, tuple[int, int]]
+    baseline_id: int | None
+
+
+def differing(changes: Sequence[Change]) -> list[TestRef]:
+    """Return the tests that differ somewhere; not to have been run is no difference of the test's own."""
+    refs = ((one.test_id, one.ordinal) for one in changes if one.kind is not ChangeClass.NOT_RUN)
+    return list(dict.fromkeys(refs))
+
+
+def build_matrix(columns: Sequence[Column], facts: Facts) -> Matrix:
+    """Return the matrix; the gravest group and within it the gravest test first."""
+    by_test: dict[TestRef, list[Change]] = defaultdict(list)
+    for change in facts.changes:
+        by_test[change.test_id, change.ordinal].append(change)
+    refs = differing(facts.changes)
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for ref in refs[:MOST_ROWS]:
+        groups[_group(by_test[ref])].append(_row(ref, by_test[ref], columns, facts))
+    return Matrix(
+        columns=["base", *(column.label for column in columns)],
+        groups=[(title, groups[title]) for title in GROUPS if title in groups],
+        differing=len(refs),
+        left_out=max(0, len(refs) - MOST_ROWS),
+        suites=len({by_test[ref][0].test.suite for ref in refs}),
+    )
+
+
+def _group(changes: Sequence[Change]) -> str:
+    kinds = {change.kind for change in changes}
+    if ChangeClass.REGRESSION in kinds:
+        return REGRESSED
+    if ChangeClass.DISAPPEARED in kinds:
+        return GONE
+    if kinds & {ChangeClass.NEW_FAILURE, ChangeClass.NEW_PASS}:
+        return NEW
+    return FIXED if ChangeClass.FIXED in kinds and ChangeClass.FLAKY not in kinds else NOT_OURS
+
+
+def _row(ref: TestRef, changes: Sequence[Change], columns: Sequence[Column], facts: Facts) -> Row:
+    by_run = {change.run_id: change for change in changes}
+    cells = [_base_cell(ref, changes, facts)]
+    failed_before, seen = False, False
+    for column in columns:
+        change = by_run.get(column.run.id) if column.run else None
+        outcome = facts.outcomes.get((column.run.id, ref)) if column.run else None
+        chip = _chip(column, change, outcome, repaired=failed_before, first=not seen)
+        cells.append(Cell(chip=chip, run_id=column.run.id if column.run else None))
+        if chip not in {NOT_RUN, ABSENT}:
+            seen = True
+            failed_before = chip.tone is Tone.BAD
+    labels = {column.run.id: column.label for column in columns if column.run}
+    return Row(test=changes[0].test, ordinal=ref[1], why=_why(changes, labels, facts), cells=cells)
+
+
+def _base_cell(ref: TestRef, changes: Sequence[Change], facts: Facts) -> Cell:
+    outcome = facts.outcomes.get((facts.baseline_id, ref)) if facts.baseline_id else None
+    outcome = outcome or next((change.base for change in changes if change.base), None)
+    failed, ran = facts.on_base.get(ref[0], (0, 0))
+    if 0 < failed < ran:
+        chip = FLAKY
+    elif outcome is None:
+        chip = ABSENT
+    else:
+        chip = FAILS if outcome.failed else OUTCOMES[outcome]
+    return Cell(chip=chip, run_id=facts.baseline_id)
+
+
+def _chip(column: Column, change: Change | None, outcome: Outcome | None, *, repaired: bool, first: bool) -> Chip:
+    if change is not None and change.kind in MADE:
+        return MADE[change.kind]
+    outcome = outcome or (change.patched if change else None)
+    if outcome is None:
+        return ABSENT if column.tested else NOT_RUN
+    if outcome is Outcome.PASS and repaired:
+        return REPAIRED
+    if change is not None and first and change.kind in {ChangeClass.NEW_PASS, ChangeClass.NEW_FAILURE}:
+        passed = outcome is Outcome.PASS
+        return Chip(text="new ✓" if passed else "new FAIL", tone=Tone.NEW if passed else Tone.BAD)
+    return OUTCOMES[outcome]
+
+
+def _why(changes: Sequence[Change], labels: Mapping[int, str], facts: Facts) -> list[str]:
+    said: dict[str, list[str]] = {}
+    for change in sorted(changes, key=lambda one: one.run_id):
+        if change.reason and (change.kind.blamed or change.kind in {ChangeClass.FLAKY, ChangeClass.DISAPPEARED}):
+            said.setdefault(change.reason, []).append(labels.get(change.run_id, ""))
+    lines = [f"{', '.join(where)}: {reason}" for reason, where in said.items()][:3]
+    failed, ran = facts.on_base.get(changes[0].test_id, (0, 0))
+    if 0 < failed < ran:
+        lines.append(f"fails in {failed:,} of {ran:,} runs of the base")
+    elif failed:
+        lines.append("fails on the base as well")
+    return lines

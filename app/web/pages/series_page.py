@@ -1,0 +1,224 @@
+"""What the page of a series shows."""
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db.models import Change, Comment, Patch, Report, Revision, Run, Series
+from app.db.queries import patches as patch_queries
+from app.db.queries import results as result_queries
+from app.db.queries import series as series_queries
+from app.db.queries import tests as test_queries
+from app.db.queries import threads as thread_queries
+from app.db.queries.reports import newest_report
+from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
+from app.domain.outcome import ChangeClass
+from app.web.evidence import Evidence, read_evidence
+from app.web.mailtext import Said, said
+from app.web.matrix import Column, Facts, Matrix, build_matrix, differing
+from app.web.words import VERDICT_TONES, Chip, revision_chips
+
+MOST_COMMENTS = 60
+"""Comments shown with their text; the thread page lists the others."""
+DEEPEST = 4
+REPRODUCED = 8
+_HEAD = re.compile(r"(.{3,120}?)(?=[.:,](?:\s|$))", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A revision beside the others."""
+
+    revision: Revision
+    chips: Sequence[Chip]
+    comments: int
+    current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One sentence: what is said in bold, where the base comes after it, and the rest."""
+
+    head: str
+    rest: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A comment as the page shows it: how deep in the thread it is, and its text."""
+
+    comment: Comment
+    depth: int
+    said: Said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchRow:
+    """A patch, the comments on it, and who vouched for it."""
+
+    patch: Patch
+    remarks: Sequence[Remark]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailerRow:
+    """A trailer given in a reply, and the patches that it is for ("all" for the cover letter's)."""
+
+    text: str
+    where: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPage:
+    """One series with one of its revisions looked at."""
+
+    series: Series
+    revision: Revision
+    cards: Sequence[Card]
+    statement: Statement
+    run: Run | None
+    active: Run | None
+    runs: Sequence[Run]
+    matrix: Matrix
+    tests: int
+    not_reached: int
+    evidence: Evidence
+    cover_remarks: Sequence[Remark]
+    patches: Sequence[PatchRow]
+    remarks_left_out: int
+    trailers: Sequence[TrailerRow]
+    thread_id: int | None
+    report: Report | None
+    reproduce: str
+    profiles: Sequence[str]
+    place: str = "series"
+
+    @property
+    def title(self) -> str:
+        """The series and what is said of the revision."""
+        chips = next(card.chips for card in self.cards if card.current)
+        return f"{self.series.title} · {self.revision.label} {chips[0].text}"
+
+    @property
+    def comments(self) -> int:
+        """How many comments the revision has."""
+        return next(card.comments for card in self.cards if card.current)
+
+
+def series_page(session: Session, settings: Settings, series: Series, chosen: Revision) -> SeriesPage:
+    """Gather the page; a fixed number of statements, however many revisions, tests and comments there are."""
+    ids = [revision.id for revision in series.revisions]
+    runs = runs_of_revisions(session, ids)
+    shown = {revision: one.shown for revision, one in runs.items()}
+    run_ids = [run.id for run in shown.values() if run]
+    counts = change_counts(session, run_ids)
+    comments = series_queries.comment_counts(session, ids)
+    changes = result_queries.list_changes(session, run_ids)
+    run = shown[chosen.id]
+    matrix, tests = _matrix(session, series.revisions, runs, changes, run)
+    cover, patches, left_out, trailers = _review(patch_queries.comments_on_revision(session, chosen.id), chosen)
+    return SeriesPage(
+        series=series,
+        revision=chosen,
+        cards=[
+            Card(
+                revision=one,
+                chips=revision_chips(runs[one.id], counts, one.total),
+                comments=comments.get(one.id, 0),
+                current=one is chosen,
+            )
+            for one in series.revisions
+        ],
+        statement=statement(chosen, run, runs[chosen.id].active),
+        run=run,
+        active=runs[chosen.id].active,
+        runs=list(reversed(runs[chosen.id].runs)),
+        matrix=matrix,
+        tests=tests,
+        not_reached=counts.get(run.id, {}).get(ChangeClass.NOT_RUN, 0) if run else 0,
+        evidence=read_evidence(run.evidence if run else {}),
+        cover_remarks=cover,
+        patches=patches,
+        remarks_left_out=left_out,
+        trailers=trailers,
+        thread_id=thread_queries.thread_of_message(session, chosen.root_id),
+        report=newest_report(session, chosen.id),
+        reproduce=_reproduce(chosen, run, changes),
+        profiles=sorted(settings.profiles, key=lambda name: name != settings.default_profile),
+    )
+
+
+def _matrix(
+    session: Session,
+    revisions: Sequence[Revision],
+    runs: dict[int, RevisionRuns],
+    changes: Sequence[Change],
+    current: Run | None,
+) -> tuple[Matrix, int]:
+    shown = [(revision, runs[revision.id].shown) for revision in revisions]
+    baselines = [run.baseline_id for _, run in reversed(shown) if run and run.baseline_id]
+    baseline = current.baseline_id if current and current.baseline_id else next(iter(baselines), None)
+    run_ids = [run.id for _, run in shown if run] + ([baseline] if baseline else [])
+    tallies = result_queries.tallies(session, run_ids)
+    refs = differing(changes)
+    facts = Facts(
+        changes=changes,
+        outcomes=result_queries.outcomes(session, run_ids, refs),
+        on_base=test_queries.base_counts(session, [test for test, _ in refs]),
+        baseline_id=baseline,
+    )
+    columns = [Column(label=revision.label, run=run, tested=bool(run and tallies[run.id])) for revision, run in shown]
+    return build_matrix(columns, facts), max((sum(one.values()) for one in tallies.values()), default=0)
+
+
+def statement(revision: Revision, run: Run | None, active: Run | None) -> Statement:
+    """Say in one sentence what there is to say of a revision."""
+    label = revision.label
+    if run is None:
+        missing = f" {len(revision.missing)} of its {revision.total} patches never came." if revision.missing else ""
+        return Statement(head=f"{label} has not been tested", rest=f".{missing}", tone="skip")
+    if run.verdict is None:
+        step = "is queued" if active and active.started_at is None else "is being tested"
+        return Statement(head=f"{label} {step}", rest=". The page of the run shows it live.", tone="new")
+    sentence = run.sentence or f"{label}: {run.verdict}."
+    match = _HEAD.match(sentence)
+    head = match[1] if match else sentence
+    return Statement(head=head, rest=sentence[len(head) :], tone=VERDICT_TONES[run.verdict])
+
+
+def _review(
+    comments: Sequence[Comment], revision: Revision
+) -> tuple[list[Remark], list[PatchRow], int, list[TrailerRow]]:
+    remarks: dict[int | None, list[Remark]] = defaultdict(list)
+    depths: dict[str, int] = {}
+    for comment in comments[:MOST_COMMENTS]:
+        mail = comment.message
+        depth = min(depths.get(mail.in_reply_to or "", -1) + 1, DEEPEST)
+        depths[mail.message_id] = depth
+        remarks[comment.patch_id].append(Remark(comment=comment, depth=depth, said=said(mail.body)))
+    patches = [PatchRow(patch=patch, remarks=remarks.get(patch.id, [])) for patch in revision.patches]
+    positions = {patch.id: f"{patch.position}/{revision.total}" for patch in revision.patches}
+    given: dict[str, list[str]] = defaultdict(list)
+    for comment in comments:
+        for trailer in comment.trailers:
+            where = positions.get(comment.patch_id, "all") if comment.patch_id else "all"
+            if where not in given[trailer]:
+                given[trailer].append(where)
+    rows = [TrailerRow(text=text, where=where) for text, where in sorted(given.items())]
+    return remarks.get(None, []), patches, max(0, len(comments) - MOST_COMMENTS), rows
+
+
+def _reproduce(revision: Revision, run: Run | None, changes: Sequence[Change]) -> str:
+    """Return commands for a kernel tree that show what the run showed; what mails say is quoted for the shell."""
+    lines = [f"git switch --detach {run.base_commit[:12]}"] if run else []
+    lines.append(f"b4 shazam {shlex.quote(revision.root_id)}")
+    blamed = [one.test.name for one in changes if run and one.run_id == run.id and one.kind.blamed][:REPRODUCED]
+    tests = f" -t {shlex.quote(','.join(blamed))}" if blamed else ""
+    lines.append(f"tools/testing/selftests/bpf/vmtest.sh -- ./test_progs{tests}")
+    return "\n".join(lines)

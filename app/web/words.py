@@ -1,0 +1,128 @@
+"""The words and tones that pages use for verdicts, outcomes and states."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.db.models import ReportState, Run, RunState, ThreadState
+from app.db.queries.runs import RevisionRuns
+from app.domain.outcome import ChangeClass, Outcome, Verdict
+from app.web.evidence import stopped_at
+
+
+class Tone(StrEnum):
+    """How a chip is coloured; the word says the same."""
+
+    GOOD = "pass"
+    BAD = "fail"
+    WARN = "warn"
+    QUIET = "skip"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A few words with a tone."""
+
+    text: str
+    tone: Tone
+
+
+VERDICT_TONES = {
+    Verdict.CLEAN: Tone.GOOD,
+    Verdict.REGRESSED: Tone.BAD,
+    Verdict.DOES_NOT_APPLY: Tone.BAD,
+    Verdict.DOES_NOT_BUILD: Tone.BAD,
+    Verdict.DOES_NOT_BOOT: Tone.BAD,
+    Verdict.INCONCLUSIVE: Tone.WARN,
+}
+OUTCOMES = {
+    Outcome.PASS: Chip(text="pass", tone=Tone.GOOD),
+    Outcome.FAIL: Chip(text="FAIL", tone=Tone.BAD),
+    Outcome.ERROR: Chip(text="ERROR", tone=Tone.BAD),
+    Outcome.SKIP: Chip(text="skip", tone=Tone.QUIET),
+    Outcome.MISS: Chip(text="our trouble", tone=Tone.WARN),
+}
+CLASSES = {
+    ChangeClass.REGRESSION: Tone.BAD,
+    ChangeClass.NEW_FAILURE: Tone.BAD,
+    ChangeClass.DISAPPEARED: Tone.BAD,
+    ChangeClass.FLAKY: Tone.WARN,
+    ChangeClass.PRE_EXISTING: Tone.QUIET,
+    ChangeClass.FIXED: Tone.GOOD,
+    ChangeClass.NEW_PASS: Tone.NEW,
+    ChangeClass.NOT_RUN: Tone.QUIET,
+    ChangeClass.UNCHANGED: Tone.QUIET,
+}
+PLURALS = {
+    ChangeClass.REGRESSION: ("regression", "regressions"),
+    ChangeClass.NEW_FAILURE: ("new failure", "new failures"),
+    ChangeClass.DISAPPEARED: ("test gone", "tests gone"),
+    ChangeClass.FLAKY: ("flaky", "flaky"),
+}
+STATES = {
+    RunState.QUEUED: Chip(text="queued", tone=Tone.QUIET),
+    RunState.RUNNING: Chip(text="running", tone=Tone.NEW),
+    RunState.WAITING: Chip(text="waits for its baseline", tone=Tone.NEW),
+    RunState.DONE: Chip(text="done", tone=Tone.QUIET),
+}
+THREADS = {
+    ThreadState.QUEUED: Chip(text="queued", tone=Tone.QUIET),
+    ThreadState.FETCHING: Chip(text="fetching", tone=Tone.NEW),
+    ThreadState.FETCHED: Chip(text="fetched", tone=Tone.GOOD),
+    ThreadState.FAILED: Chip(text="failed", tone=Tone.BAD),
+}
+REPORTS = {
+    ReportState.PREVIEW: Chip(text="preview, not sent", tone=Tone.QUIET),
+    ReportState.QUEUED: Chip(text="to be sent", tone=Tone.NEW),
+    ReportState.SENDING: Chip(text="being sent", tone=Tone.NEW),
+    ReportState.SENT: Chip(text="sent", tone=Tone.GOOD),
+    ReportState.FAILED: Chip(text="not sent", tone=Tone.WARN),
+}
+RUNNING = Chip(text="running", tone=Tone.NEW)
+NOT_TESTED = Chip(text="not tested", tone=Tone.QUIET)
+
+
+def outcome_chip(outcome: Outcome | None) -> Chip:
+    """How a test or a step ended; None means that it has not."""
+    return OUTCOMES[outcome] if outcome else RUNNING
+
+
+def class_chip(kind: ChangeClass) -> Chip:
+    """What a test did between base and patched tree."""
+    return Chip(text=str(kind), tone=CLASSES[kind])
+
+
+def run_chips(run: Run, counts: Mapping[ChangeClass, int], *, patches: int | None = None) -> list[Chip]:
+    """What a run says, in at most three chips; `patches` is how many the revision has."""
+    if run.verdict is None:
+        if run.state is RunState.DONE:  # a baseline; a sentence says why it is of no use
+            return [Chip(text="of no use", tone=Tone.WARN) if run.sentence else Chip(text="measured", tone=Tone.GOOD)]
+        return [STATES[run.state]]
+    flaky = _counted(counts, ChangeClass.FLAKY)
+    if run.verdict is Verdict.REGRESSED:
+        blamed = [*_counted(counts, ChangeClass.REGRESSION), *_counted(counts, ChangeClass.NEW_FAILURE)]
+        return [*(blamed or [Chip(text="regressed", tone=Tone.BAD)]), *flaky][:3]
+    text = str(run.verdict)
+    position = stopped_at(run.evidence)
+    if position is not None and patches:
+        text += f" · {position}/{patches}"
+    return [Chip(text=text, tone=VERDICT_TONES[run.verdict]), *_counted(counts, ChangeClass.DISAPPEARED), *flaky]
+
+
+def revision_chips(runs: RevisionRuns, counts: Mapping[int, Mapping[ChangeClass, int]], patches: int) -> list[Chip]:
+    """What is said of a revision."""
+    shown = runs.shown
+    if shown is None:
+        return [NOT_TESTED]
+    chips = run_chips(shown, counts.get(shown.id, {}), patches=patches)
+    if runs.active is not None and runs.active is not shown:
+        chips.append(Chip(text="running again", tone=Tone.NEW))
+    return chips
+
+
+def _counted(counts: Mapping[ChangeClass, int], kind: ChangeClass) -> list[Chip]:
+    number = counts.get(kind, 0)
+    if not number:
+        return []
+    return [Chip(text=f"{number:,} {PLURALS[kind][number != 1]}", tone=CLASSES[kind])]

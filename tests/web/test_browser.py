@@ -1,0 +1,97 @@
+"""Every page in headless Chromium: light and dark, wide and narrow, nothing failing, nothing sticking out."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGES = {
+    "series-list": "/",
+    "series": "/series/1",
+    "series-v3": "/series/1?revision=v3",
+    "series-v2": "/series/1?revision=v2",
+    "not-found": "/series/4711",
+}
+SIZES = {"wide": 1400, "narrow": 400}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def shots() -> Path:
+    """The folder for screenshots: what REROLL_SCREENSHOTS names, else a temporary one."""
+    folder = Path(os.environ.get("REROLL_SCREENSHOTS") or tempfile.mkdtemp(prefix="reroll-shots-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def watched(page: Page) -> list[str]:
+    """Return a list that fills with what goes wrong on a page."""
+    trouble: list[str] = []
+    page.on("console", lambda said: trouble.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("requestfailed", lambda request: trouble.append(f"{request.url}: {request.failure}"))
+    return trouble
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_whole(browser: Browser, served: str, shots: Path, name: str, size: str, colours: str) -> None:
+    with browser.new_context(color_scheme=colours, viewport={"width": SIZES[size], "height": 900}) as context:
+        page = context.new_page()
+        trouble = watched(page)
+        answer = page.goto(served + PAGES[name])
+        page.wait_for_timeout(100)
+        page.screenshot(path=shots / f"{name}-{size}-{colours}.png", full_page=True)
+        assert answer is not None
+        if name == "not-found":
+            assert answer.status == 404
+            trouble = [one for one in trouble if "404" not in one]
+        else:
+            assert answer.status == 200
+        assert trouble == []
+        assert page.evaluate(OVERFLOW) <= 0
+        assert page.locator("h1").count() == 1
+
+
+def test_slash_focuses_the_search(browser: Browser, served: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(served + "/series/1")
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.id") == "search"
+        page.keyboard.type("a/b")
+        assert page.locator("#search").input_value() == "a/b"
+
+
+def test_the_first_tab_stop_skips_to_the_content(browser: Browser, served: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(served + "/")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip-link"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "content"
