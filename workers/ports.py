@@ -65,8 +65,13 @@ class Boot:
 class Checkout(Protocol):
     """A worktree and its object folder, held by one run at a time, at a base commit."""
 
-    base: Base
-    source: Path
+    @property
+    def base(self) -> Base:
+        """The base commit, and why."""
+
+    @property
+    def source(self) -> Path:
+        """The worktree, which a patch has filled: read what is committed instead, or look at it in the sandbox."""
 
     async def am(self, mails: Sequence[bytes]) -> str:
         """Apply the mails in order with `git am --3way`; return the commit of the result.
@@ -74,6 +79,21 @@ class Checkout(Protocol):
         Raises:
             PatchDoesNotApplyError: git refused one; the worktree is back at the base.
         """
+
+    async def head(self) -> str:
+        """Return the commit checked out, 40 hex digits."""
+
+    async def to(self, commit: str) -> None:
+        """Check out `commit`, so that make rebuilds what differs from the base and nothing else."""
+
+    async def changed(self) -> tuple[str, ...]:
+        """Return the paths that differ between the base and what is checked out, deleted ones included."""
+
+    async def files(self, folder: str, *, commit: str = "HEAD") -> tuple[str, ...]:
+        """Return the paths of the regular files below `folder` in `commit`."""
+
+    async def texts(self, paths: Sequence[str], *, commit: str = "HEAD") -> dict[str, str]:
+        """Return the texts of `paths` as committed; "" for what is not a file there."""
 
 
 class Trees(Protocol):

@@ -19,12 +19,11 @@ from app.domain.plan import Selection, narrow, select
 from app.domain.selftests_index import TreeIndex, index_tree
 from app.errors import InfrastructureError
 from workers.adapters import locks, sandbox, selftests, workshop
-from workers.adapters.git import Checkout
 from workers.adapters.images import Images
 from workers.adapters.sandbox import Bind
 from workers.adapters.toolchain import toolchain
 from workers.adapters.workshop import Folders, Workshop
-from workers.ports import Image, Sink
+from workers.ports import Checkout, Image, Sink
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 COMPLETE = "complete.json"

@@ -1,0 +1,258 @@
+"""Boots images in QEMU: console and results on ports of their own, no network, no disk, no file of the host.
+
+QEMU runs in the sandbox as the build user, so a guest that breaks out of it has won little. The guest's root and tests
+come as one archive in memory; what it writes there is gone with it.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import ProfileSettings
+from app.errors import InfrastructureError
+from workers.adapters import cpio, process, sandbox
+from workers.adapters.accelerator import PLACE, Accelerator, Accelerators
+from workers.adapters.ports_watch import Watch
+from workers.adapters.rootfs import GuestRoot, guest_root
+from workers.adapters.sandbox import Bind, Sandbox
+from workers.ports import Boot, Ending, Image, Sink
+
+APPEND = "console=ttyS0 loglevel=5 panic=-1 rdinit=/init"
+"""loglevel 5: warnings and what is worse; the boot's own messages cost seconds of an emulated serial port."""
+
+RESULTS_PORT = "reroll.results"
+EXTRA_MB = 1536
+TRANSLATED_MB = 4096
+WATCHDOG_MARGIN_S = 10
+SAID_BYTES = 4000
+_TEST = re.compile(r"[A-Za-z0-9_]{1,120}(?:/[^\x00-\x1f\x7f*]{1,200})?")
+"""A test of test_progs, or one of its subtests; a star would be a glob to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Life:
+    """How long a machine may take for what, in seconds."""
+
+    boot_s: float
+    silence_s: float
+    total_s: float
+
+
+class Machine:
+    """Boots images on this host; `cache_dir` holds the guest's root and what was found out about the host."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache = cache_dir
+        self._accelerators = Accelerators(cache_dir / PLACE)
+        self._root: GuestRoot | None = None
+
+    async def run(
+        self, image: Image, profile: ProfileSettings, *, tests: Sequence[str], console: Sink, results: Sink
+    ) -> Boot:
+        """Boot once, run `tests` of test_progs (all that were built, if none is named), stream both ports.
+
+        Raises:
+            InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
+        """
+        folder = sandbox.make_folder(self._cache / "machines")
+        with tempfile.TemporaryDirectory(dir=folder, prefix="machine-") as place:
+            initrd = Path(place) / "initrd"
+            await self._write_initrd(initrd, image, tests, profile)
+
+            async def boots(accelerator: Accelerator, seconds: float) -> bool:
+                life = _Life(boot_s=seconds, silence_s=seconds, total_s=seconds)
+                watch = Watch(console_sink=_ignore, results_sink=_ignore)
+                await self._live(image, profile, initrd, accelerator, watch, life, until_ready=True)
+                return watch.ready_at is not None
+
+            answer = await self._accelerators.find(boots)
+            life = _Life(
+                boot_s=profile.boot_timeout.total_seconds(),
+                silence_s=profile.silence_timeout.total_seconds(),
+                total_s=profile.test_timeout.total_seconds(),
+            )
+            watch = Watch(console_sink=console, results_sink=results)
+            ending = await self._live(image, profile, initrd, answer.name, watch, life)
+            return Boot(
+                ending=ending,
+                booted_s=watch.booted_s,
+                wall_s=time.monotonic() - watch.started,
+                accelerator=answer.name,
+            )
+
+    async def _write_initrd(self, path: Path, image: Image, tests: Sequence[str], profile: ProfileSettings) -> None:
+        if self._root is None or not self._root.path.exists():
+            self._root = await guest_root(self._cache / "guest")
+        own = cpio.archive(
+            [
+                cpio.Entry(path="reroll/tests", mode=0o100644, data=_test_list(tests)),
+                cpio.Entry(path="reroll/watchdog", mode=0o100644, data=_watchdog(profile)),
+            ]
+        )
+        parts = (self._root.path, image.folder / "selftests.cpio")
+        await asyncio.to_thread(_concatenate, path, parts, own)
+
+    async def _live(
+        self,
+        image: Image,
+        profile: ProfileSettings,
+        initrd: Path,
+        accelerator: Accelerator,
+        watch: Watch,
+        life: _Life,
+        *,
+        until_ready: bool = False,
+    ) -> Ending:
+        """Run QEMU until it ends, a limit passes, or (to probe) userspace is up.
+
+        Raises:
+            InfrastructureError: QEMU ended with an error of its own before the guest said anything.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            console = await stack.enter_async_context(_port(watch.console))
+            results = await stack.enter_async_context(_port(watch.results))
+            argv = _box(image, profile, initrd, accelerator).command(
+                _arguments(profile, accelerator, console.descriptor, results.descriptor)
+            )
+            fds = (console.descriptor, results.descriptor)
+            watch.started = watch.spoke_at = time.monotonic()
+            child = await stack.enter_async_context(process.started(argv, env=sandbox.outer_env(), pass_fds=fds))
+            console.close_ours()
+            results.close_ours()
+            said = asyncio.create_task(_first_words(child))
+            try:
+                overdue = await _watch_life(child, watch, life, profile, until_ready=until_ready)
+                if overdue:
+                    return overdue
+                await asyncio.wait({console.reading, results.reading}, timeout=5)
+                if child.returncode and not watch.console_heard:
+                    words = (await said).decode(errors="replace").strip()
+                    raise InfrastructureError(f"QEMU would not start ({child.returncode}); it said: {words}")
+                return watch.ending()
+            finally:
+                said.cancel()
+
+
+async def _watch_life(
+    child: asyncio.subprocess.Process, watch: Watch, life: _Life, profile: ProfileSettings, *, until_ready: bool
+) -> Ending | None:
+    """Return the limit that passed, or None once QEMU has ended."""
+    ended = asyncio.create_task(child.wait())
+    try:
+        while not ended.done():
+            await asyncio.wait({ended}, timeout=0.1 if until_ready else 0.5)
+            overdue = watch.overdue(boot_s=life.boot_s, silence_s=life.silence_s, total_s=life.total_s)
+            if overdue and not ended.done():
+                return overdue
+            if until_ready and watch.ready_at is not None:
+                return Ending.FINISHED
+            if process.resident_bytes(child.pid) > (profile.memory_mb + EXTRA_MB) * 1024 * 1024:
+                raise InfrastructureError("QEMU took far more memory than its guest has")
+        return None
+    finally:
+        ended.cancel()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Port:
+    """Our end of a port: `descriptor` is QEMU's end, ours to close once it has it."""
+
+    descriptor: int
+    reading: "asyncio.Task[None]"
+
+    def close_ours(self) -> None:
+        os.close(self.descriptor)
+        self.descriptor = -1
+
+
+@contextlib.asynccontextmanager
+async def _port(take: Sink) -> AsyncIterator[_Port]:
+    ours, theirs = os.pipe()
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb"))
+
+    async def read() -> None:
+        while data := await reader.read(process.CHUNK):
+            take(data)
+
+    port = _Port(descriptor=theirs, reading=asyncio.create_task(read()))
+    try:
+        yield port
+    finally:
+        port.reading.cancel()
+        await asyncio.gather(port.reading, return_exceptions=True)
+        transport.close()
+        if port.descriptor >= 0:
+            port.close_ours()
+
+
+async def _first_words(child: asyncio.subprocess.Process) -> bytes:
+    """Return the first of what QEMU itself says; the rest is read and let go, so that it never blocks."""
+    assert child.stdout is not None
+    words = b""
+    while data := await child.stdout.read(process.CHUNK):
+        words = (words + data)[:SAID_BYTES]
+    return words
+
+
+def _arguments(profile: ProfileSettings, accelerator: Accelerator, console: int, results: int) -> list[str]:
+    cpu = ["-accel", "kvm", "-cpu", "host"]
+    if accelerator is Accelerator.TCG:
+        cpu = ["-accel", "tcg,thread=multi", "-cpu", "max"]
+    return [
+        *("qemu-system-x86_64", "-machine", "q35", *cpu, "-smp", str(profile.cpus), "-m", str(profile.memory_mb)),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        *("-kernel", "/machine/bzImage", "-initrd", "/machine/initrd", "-append", APPEND),
+        *("-add-fd", f"fd={console},set=1", "-chardev", "file,id=console,path=/dev/fdset/1"),
+        *("-serial", "chardev:console", "-device", "virtio-serial-pci"),
+        *("-add-fd", f"fd={results},set=2", "-chardev", "file,id=results,path=/dev/fdset/2"),
+        *("-device", f"virtserialport,chardev=results,name={RESULTS_PORT}", "-device", "virtio-rng-pci"),
+    ]
+
+
+def _box(image: Image, profile: ProfileSettings, initrd: Path, accelerator: Accelerator) -> Sandbox:
+    return Sandbox(
+        binds=[
+            Bind(source=image.folder / "bzImage", target="/machine/bzImage"),
+            Bind(source=initrd, target="/machine/initrd"),
+        ],
+        devices=["/dev/kvm"] if accelerator is Accelerator.KVM else [],
+        memory_mb=profile.memory_mb + TRANSLATED_MB,
+        processes=profile.build_processes,
+        file_mb=64,
+    )
+
+
+def _test_list(tests: Sequence[str]) -> bytes:
+    for test in tests:
+        if not _TEST.fullmatch(test):
+            raise InfrastructureError(f"{test!r} cannot be given to test_progs as the name of a test")
+    return "".join(f"{test}\n" for test in tests).encode()
+
+
+def _watchdog(profile: ProfileSettings) -> bytes:
+    return b"%d\n" % max(profile.silence_timeout.total_seconds() - WATCHDOG_MARGIN_S, 1)
+
+
+def _concatenate(path: Path, parts: Sequence[Path], last: bytes) -> None:
+    with path.open("wb") as target:
+        for part in parts:
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, target, 1024 * 1024)
+            target.write(b"\0" * (-target.tell() % cpio.BLOCK))
+        target.write(last)
+    path.chmod(0o644)
+    path.parent.chmod(0o755)
+
+
+def _ignore(_data: bytes) -> None:
+    """Take bytes that nobody wants."""

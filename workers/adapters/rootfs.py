@@ -1,0 +1,114 @@
+"""The guest's root: a shell, the tools that selftests call, and the libraries that they and test_progs load.
+
+Never the host's root: copies of the files named here, and nothing else, in a cpio archive that the kernel unpacks into
+memory. The guest may do with them what it likes; no file of the host is behind any of them. Taken from the host's
+packages rather than from a mirror, so that the libraries are those that test_progs was linked against.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+import stat
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from app.errors import InfrastructureError
+from workers.adapters import cpio, process, sandbox
+
+INIT = Path(__file__).parent.parent / "guest" / "init"
+FOLDERS = ("dev", "proc", "sys", "run", "tmp", "var", "var/tmp", "root", "etc", "mnt", "reroll", "selftests")
+NEEDED = ("sh", "bash", "mount", "umount", "cat", "grep", "sed", "mkdir", "rm", "ls", "cp", "ip", "sleep")
+WANTED = (
+    *("tc", "ss", "bridge", "ethtool", "ping", "nc", "sysctl", "ps", "pgrep", "pkill", "kill", "modprobe", "insmod"),
+    *("rmmod", "lsmod", "awk", "chmod", "chown", "cut", "date", "dd", "dirname", "basename", "env", "expr", "find"),
+    *("getopt", "head", "hostname", "id", "ln", "losetup", "mktemp", "mv", "nproc", "openssl", "readlink", "rmdir"),
+    *("seq", "setpriv", "sort", "stat", "sync", "tail", "tee", "timeout", "touch", "tr", "true", "uname", "uniq"),
+    *("unshare", "nsenter", "wc", "which", "xargs", "iptables", "nft", "mknod", "mkfs.ext4", "keyctl"),
+)
+LIBRARIES = ("libelf.so.1", "libz.so.1", "libzstd.so.1", "libcrypto.so.3", "libpcap.so.0.8", "libcap.so.2")
+LIBRARIES_TOO = ("libgcc_s.so.1", "libstdc++.so.6", "librt.so.1", "libpthread.so.0", "libdw.so.1", "libbpf.so.1")
+_LDD_S = timedelta(seconds=60)
+_LOADED = re.compile(r"^\s+(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
+_CACHED = re.compile(r"^\s+(\S+) \(libc6,x86-64[^)]*\) => (/\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestRoot:
+    """The archive at `path`; `digest` names its content, `absent` the tools that this host could not give."""
+
+    path: Path
+    digest: str
+    absent: tuple[str, ...]
+
+
+async def guest_root(folder: Path) -> GuestRoot:
+    """Return the guest's root, made anew: half a second, and true to the host's packages of today.
+
+    Raises:
+        InfrastructureError: a tool that the guest cannot do without is not on this host.
+    """
+    programs = {name: shutil.which(name, path=sandbox.PATH) for name in (*NEEDED, *WANTED)}
+    absent = tuple(name for name, path in programs.items() if path is None)
+    lacking = sorted(set(absent) & set(NEEDED))
+    if lacking:
+        raise InfrastructureError(f"the guest's root needs {', '.join(lacking)}, which this host does not have")
+    present = {name: path for name, path in programs.items() if path}
+    files = await _with_libraries(present)
+    data = await asyncio.to_thread(_pack, present, files)
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    path = folder / f"root-{digest}.cpio"
+    await asyncio.to_thread(_keep, path, data)
+    return GuestRoot(path=path, digest=digest, absent=absent)
+
+
+async def _with_libraries(programs: dict[str, str]) -> set[str]:
+    """Return the libraries of all programs and those that test_progs wants, by the path the loader looks at."""
+    code, output = await process.capture(["ldconfig", "-p"], wall=_LDD_S, env=sandbox.outer_env())
+    cached = dict(reversed(_CACHED.findall(output.decode()))) if code == 0 else {}
+    own = {cached[name] for name in (*LIBRARIES, *LIBRARIES_TOO) if name in cached}
+    missing = [name for name in LIBRARIES if name not in cached]
+    if missing:
+        raise InfrastructureError(f"the selftests need {', '.join(missing)}, which this host does not have")
+    words = ["ldd", *sorted({*programs.values(), *own})]
+    _, output = await process.capture(words, wall=_LDD_S, env=sandbox.outer_env())  # 1 if any is a script
+    return own | set(_LOADED.findall(output.decode()))
+
+
+def _pack(programs: dict[str, str], libraries: set[str]) -> bytes:
+    # Debian's merged /usr: /bin, /lib ... are links, and every path below leads to /usr.
+    links = {name: Path("/", name) for name in ("bin", "sbin", "lib", "lib64") if Path("/", name).is_symlink()}
+    entries = [cpio.folder(name) for name in FOLDERS]
+    entries += [
+        cpio.Entry(path=name, mode=stat.S_IFLNK | 0o777, data=os.fsencode(link.readlink()))
+        for name, link in links.items()
+    ]
+    contents = {f"/usr/bin/{name}": Path(path).read_bytes() for name, path in programs.items()}
+    contents |= {_merged(path): Path(path).read_bytes() for path in libraries}
+    made: set[str] = set()
+    for path in sorted(contents):
+        for parent in reversed([str(one)[1:] for one in Path(path).parents if str(one) != "/"]):
+            if parent not in made and parent not in links:
+                entries.append(cpio.folder(parent))
+                made.add(parent)
+        entries.append(cpio.Entry(path=path[1:], mode=stat.S_IFREG | 0o755, data=contents[path]))
+    entries.append(cpio.Entry(path="dev/console", mode=stat.S_IFCHR | 0o600, device=(5, 1)))
+    entries.append(cpio.Entry(path="etc/passwd", mode=stat.S_IFREG | 0o644, data=b"root:x:0:0:root:/root:/bin/sh\n"))
+    entries.append(cpio.Entry(path="init", mode=stat.S_IFREG | 0o755, data=INIT.read_bytes()))
+    return cpio.archive(entries)
+
+
+def _merged(path: str) -> str:
+    top = Path("/", Path(path).parts[1])
+    return str(top.resolve() / Path(path).relative_to(top)) if top.is_symlink() else path
+
+
+def _keep(path: Path, data: bytes) -> None:
+    if path.exists() and path.stat().st_size == len(data):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_bytes(data)
+    new.rename(path)
