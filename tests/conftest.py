@@ -24,6 +24,11 @@ FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _numbers = count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make golden`."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write what is said now into the golden files")
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """Asynchronous tests (`pytest.mark.anyio`) run on asyncio."""

@@ -1,0 +1,101 @@
+"""What a report is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.outcome import ChangeClass, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlamedTest:
+    """A test that the series answers for. `figures` say what it did on both sides; `excerpt` is why it fails."""
+
+    suite: str
+    name: str
+    cls: ChangeClass
+    figures: str
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """What the kernel complained of, or how its machine ended; `excerpt` is from the console."""
+
+    title: str
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A patch that git refused: its position and title, git's own words, the rejected hunk or ""."""
+
+    position: int
+    title: str
+    git_said: str
+    hunk: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildError:
+    """One complaint of a compiler, linker or make; `position` and `title` are of the patch that owns it, if any."""
+
+    file: str | None
+    line: int | None
+    message: str
+    excerpt: str
+    position: int | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """The revision before (its label), and the tests blamed: on that one only, on this one only, on both."""
+
+    label: str
+    fixed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    still_broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What was tested, on what, with what. `accelerator` is QEMU's, "" where nothing was booted.
+
+    `compared` counts tests with a result on both sides; `not_built` are tests that the base cannot build, each with
+    the reason; `not_run` those that the machine did not come to.
+    """
+
+    patches: int
+    tree: str
+    base_commit: str
+    base_reason: str
+    profile: str
+    toolchain: Mapping[str, str] = field(default_factory=dict)
+    accelerator: str = ""
+    compared: int = 0
+    not_built: tuple[tuple[str, str], ...] = ()
+    not_run: tuple[str, ...] = ()
+    disappeared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFacts:
+    """Everything that a report may say.
+
+    `sentence` is the verdict's, as on the page. `root_id` is the Message-ID of the cover letter (or first patch),
+    without brackets. `replaces` is the verdict that an earlier report on this revision gave. `urls` are of the run and
+    of the series, in this order.
+    """
+
+    label: str
+    root_id: str
+    verdict: Verdict
+    sentence: str
+    tested: Tested
+    urls: tuple[str, ...]
+    tests: tuple[BlamedTest, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
+    refusal: Refusal | None = None
+    errors: tuple[BuildError, ...] = ()
+    since: Since | None = None
+    replaces: Verdict | None = None

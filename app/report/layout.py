@@ -1,0 +1,91 @@
+"""Text within 72 columns; logs as they are, but bounded and free of control characters."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from app.domain.sentence import plural
+
+WIDTH = 72
+LABEL_WIDTH = 11
+MAX_SENTENCE = 400
+MAX_ROW = 2000
+MAX_EXCERPT_LINES = 16
+MAX_LOG_LINE = 200
+MAX_NAMED = 8
+
+# C0 and C1 without tab, DEL, line and paragraph separators, and what turns the direction of text around.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_FAILED = re.compile(r":FAIL:|^(?:EXPECTED|WRONG LINE|UNEXPECTED)\b|\berror: ")
+_PASSED = re.compile(r"^\S+:PASS:")
+
+
+def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
+    """Return text as one line of words, cut at a word after `limit` characters."""
+    words = " ".join(_CONTROL.sub(" ", text).split())
+    if len(words) <= limit:
+        return words
+    return words[:limit].rpartition(" ")[0].rstrip(",;:") + " ..." if " " in words[:limit] else words[:limit] + "..."
+
+
+def fill(text: str, indent: str = "") -> str:
+    """Return a paragraph within `WIDTH`; a longer word (a test's name, an URL) stays whole on a line of its own."""
+    return textwrap.fill(
+        one_line(text),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def row(label: str, text: str) -> str:
+    """Return `label      text`, the text in a column of its own."""
+    return textwrap.fill(
+        one_line(text, MAX_ROW),
+        WIDTH,
+        initial_indent=label.ljust(LABEL_WIDTH),
+        subsequent_indent=" " * LABEL_WIDTH,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def log(text: str) -> str:
+    """Return the lines of a log that matter, indented: what failed and what led there; what is left out is said.
+
+    Lines of checks that passed are dropped (tools/testing/selftests/bpf/test_progs.h).
+    """
+    plain = (_CONTROL.sub("?", line).expandtabs().rstrip() for line in text.split("\n"))
+    lines = [_cut(line) for line in plain if line and not _PASSED.match(line)]
+    shown, at = [], 0
+    for number in _telling(lines):
+        shown += [f"    [{plural(number - at, 'line')}]"] if number > at else []
+        shown.append(
+            f"    {lines[number] if len(lines[number]) <= MAX_LOG_LINE else lines[number][:MAX_LOG_LINE] + '...'}"
+        )
+        at = number + 1
+    return "\n".join([*shown, f"    [{plural(len(lines) - at, 'more line')}]"] if at < len(lines) else shown)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MAX_LOG_LINE else f"{line[:MAX_LOG_LINE]}..."
+
+
+def _telling(lines: Sequence[str]) -> list[int]:
+    """Return which lines to show: those that say what failed, and while there is room those before, else the first."""
+    said = [number for number, line in enumerate(lines) if _FAILED.search(line)][: MAX_EXCERPT_LINES // 2]
+    first = said[0] if said and said[0] >= MAX_EXCERPT_LINES else 0
+    room = MAX_EXCERPT_LINES - len(said)
+    around = range(first - room, first) if first else (number for number in range(len(lines)) if number not in said)
+    return sorted({*said, *list(around)[:room]})
+
+
+def names(items: Iterable[str], most: int = MAX_NAMED) -> str:
+    """Return `a, b, c and 9 more`."""
+    found = [one_line(item, 200) for item in items]
+    more = f" and {len(found) - most:,} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

@@ -1,0 +1,150 @@
+"""The text of a report, from its template."""
+
+import shlex
+from functools import cache
+from pathlib import PurePosixPath
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from app.domain.outcome import ChangeClass, Verdict
+from app.domain.sentence import plural
+from app.report import layout
+from app.report.facts import BlamedTest, Complaint, ReportFacts, Since
+
+MAX_TESTS = 10
+MAX_COMPLAINTS = 3
+MAX_ERRORS = 3
+MAX_COMMANDS = 5
+TOOLS = ("gcc", "clang", "lld", "pahole", "qemu")
+HOST = "x86_64"
+BUILD_ALL = "make bzImage && make -C tools/testing/selftests/bpf"
+NOBODYS = "No patch of the series touches this:"
+HEADINGS = {ChangeClass.REGRESSION: "Regressions", ChangeClass.NEW_FAILURE: "New tests that fail"}
+# test_progs reads these in the argument of -a as patterns, or as the end of a name.
+_PATTERN = frozenset("*?[],")
+
+
+def report_text(facts: ReportFacts) -> str:
+    """Return the body of a report: verdict first, then why, what was tested, how to see it again, where to look."""
+    return _template().render(
+        facts=facts,
+        verdict=_verdict(facts),
+        errors=_errors(facts),
+        complaints=[_complaint(one) for one in facts.complaints],
+        tested=facts.tested,
+        blamed=[(HEADINGS[cls], _of_class(facts, cls)) for cls in HEADINGS if _of_class(facts, cls)],
+        machine=_machine(facts),
+        tools=_tools(facts),
+        patches=f"{facts.tested.patches} {'patch' if facts.tested.patches == 1 else 'patches'}",
+        not_built=[f"{name} ({reason})" for name, reason in facts.tested.not_built],
+        since=_since(facts.since),
+        commands=_commands(facts),
+        most={"tests": MAX_TESTS, "complaints": MAX_COMPLAINTS, "errors": MAX_ERRORS},
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("app.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - text/plain: there is nothing to escape, and `layout` takes out what controls
+    )
+    environment.filters.update(
+        fill=layout.fill, row=layout.row, log=layout.log, names=layout.names, one_line=layout.one_line, plural=plural
+    )
+    return environment.get_template("report.txt")
+
+
+def _of_class(facts: ReportFacts, cls: ChangeClass) -> list[BlamedTest]:
+    return [test for test in facts.tests if test.cls is cls]
+
+
+def _verdict(facts: ReportFacts) -> str:
+    """Return the sentence of the page; git's words, which follow as they are, are left out of it."""
+    if facts.refusal is None:
+        return facts.sentence
+    refused = facts.refusal
+    return f"{facts.label} {facts.verdict}: patch {refused.position}/{facts.tested.patches} ({refused.title})."
+
+
+def _errors(facts: ReportFacts) -> list[tuple[str, str]]:
+    """Return each error's text under whose it is; the first needs no heading, the verdict has said it."""
+    found, said = [], facts.errors[0].position if facts.errors else None
+    for error in facts.errors:
+        owner = f"Patch {error.position}/{facts.tested.patches}: {error.title}" if error.position else NOBODYS
+        found.append(("" if error.position == said else owner, error.excerpt or error.message))
+        said = error.position
+    return found
+
+
+def _complaint(one: Complaint) -> tuple[str, str]:
+    """Return title and excerpt; no title where the excerpt begins with it."""
+    return ("" if one.title in one.excerpt.partition("\n")[0] else one.title), one.excerpt
+
+
+def _tools(facts: ReportFacts) -> str:
+    """Return the versions of what the result hangs on; of nothing where nothing was built."""
+    if facts.verdict is Verdict.DOES_NOT_APPLY:
+        return ""
+    return ", ".join(f"{tool} {facts.tested.toolchain[tool]}" for tool in TOOLS if tool in facts.tested.toolchain)
+
+
+def _since(since: Since | None) -> list[tuple[str, tuple[str, ...]]]:
+    if since is None:
+        return []
+    rows = [("fixed", since.fixed), ("broken", since.broken), ("still fail", since.still_broken)]
+    return [(label, names) for label, names in rows if names]
+
+
+def _machine(facts: ReportFacts) -> str:
+    return f"{facts.tested.profile}, {HOST}" + (
+        f", QEMU ({facts.tested.accelerator})" if facts.tested.accelerator else ""
+    )
+
+
+def _commands(facts: ReportFacts) -> list[str]:
+    """Return the shell commands that lead to what is said; none for a clean revision."""
+    if facts.verdict is Verdict.CLEAN:
+        return []
+    begin = [
+        f"git switch --detach {_quoted(facts.tested.base_commit)}",
+        f"b4 am -o - {_quoted(facts.root_id)} | git am --3way",
+    ]
+    if facts.verdict is Verdict.DOES_NOT_APPLY:
+        return begin
+    begin.append(f"# with the kernel config of profile {layout.one_line(facts.tested.profile)}")
+    if facts.verdict is Verdict.DOES_NOT_BUILD:
+        return [*begin, _make(facts)]
+    if facts.verdict is Verdict.DOES_NOT_BOOT:
+        return [*begin, "make bzImage"]
+    return [*begin, BUILD_ALL, *_test_commands(facts)]
+
+
+def _make(facts: ReportFacts) -> str:
+    """Return what builds the first file in error alone, else all."""
+    path = PurePosixPath(facts.errors[0].file or "") if facts.errors else PurePosixPath()
+    if path.parts[:1] == ("tools",):
+        return BUILD_ALL
+    if path.suffix == ".c" and not path.is_absolute() and ".." not in path.parts:
+        return f"make {_quoted(str(path.with_suffix('.o')))}"
+    return "make bzImage"
+
+
+def _test_commands(facts: ReportFacts) -> list[str]:
+    commands = []
+    for test in facts.tests:
+        if test.suite != "test_progs":
+            commands.append(f"./{_quoted(test.suite)}")
+            continue
+        whole, _, sub = test.name.partition("/")
+        chosen = whole if _PATTERN.intersection(sub) or not sub else test.name
+        commands.append(f"./test_progs -a {_quoted(chosen)}")
+    return list(dict.fromkeys(commands))[:MAX_COMMANDS]
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(layout.one_line(word, 1000))
