@@ -72,6 +72,9 @@ async def judge_run(job: JobContext, *, run_id: int) -> None:
         return
     recorder = Recorder(context.sessions, held)
     try:
+        with context.sessions.begin() as session:
+            if judging.renewed(session, held):
+                return
         judgement = await judge(context, recorder)
         with context.sessions.begin() as session:
             judging.store(session, held, judgement)

@@ -93,7 +93,7 @@ def _store_messages(session: Session, conversation: Conversation, thread_id: int
         ),
         rows,
     )
-    return dict(stored.tuples().all())
+    return dict(stored.all())
 
 
 def _kinds(conversation: Conversation) -> dict[str, tuple[MessageKind, str | None]]:

@@ -18,6 +18,7 @@ from app.domain.verdict import Judgement, StepOutcome
 from app.services import attempts
 from app.services.attempts import Claim
 from app.services.records import clean_json
+from app.services.runs import renew
 
 EXECUTED = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS)
 
@@ -80,6 +81,20 @@ def hear(session: Session, run_id: int) -> Hearing:
         previous=previous,
         previous_changes=changes,
     )
+
+
+def renewed(session: Session, held: Claim) -> bool:
+    """Tell whether run and baseline differ in toolchain; both are queued again then, and this attempt is over.
+
+    A compiler that was upgraded in between must not be held against the series.
+    """
+    run = attempts.locked_run(session, held)
+    baseline = None if run.baseline_id is None else session.get_one(Run, run.baseline_id)
+    if baseline is None or not run.toolchain or not baseline.toolchain or run.toolchain == baseline.toolchain:
+        return False
+    attempts.close(session, held, "the baseline was made with another toolchain; both run again")
+    renew(session, run, baseline)
+    return True
 
 
 def _facts(session: Session, run: Run, only: Sequence[str] | None) -> RunFacts:

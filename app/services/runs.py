@@ -82,6 +82,24 @@ def add_partial_run(session: Session, whole: Run, *, only: Sequence[str], by: st
     return _queued(session, run)
 
 
+def renew(session: Session, run: Run, baseline: Run) -> None:
+    """Execute a run and its baseline again, because they were not made with the same toolchain.
+
+    The baseline is replaced for everybody; runs that were judged against it keep what was said of them.
+    """
+    values = {name: getattr(baseline, name) for name in (*INPUTS, "requested_by")}
+    if baseline.replaced_by_id is None:
+        baseline.replaced_by_id = baseline.id  # out of the way of the unique index; the successor's id comes below
+        session.flush()
+    successor = _baseline(session, values)
+    baseline.replaced_by_id = successor
+    run.baseline_id = successor
+    run.results_attempt = None
+    run.state = RunState.QUEUED
+    session.flush()
+    enqueue(session, Task.EXECUTE, pool=run.pool, priority=Priority.RUN, run_id=run.id)
+
+
 def _queued(session: Session, run: Run) -> Run:
     run.state = RunState.QUEUED
     run.evidence, run.toolchain, run.selection = {}, {}, []

@@ -1,0 +1,288 @@
+"""Whole runs through the real queue and database, with scripted builds and boots."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.config import Settings
+from app.db.models import (
+    Attempt,
+    AttemptKind,
+    Change,
+    Report,
+    Result,
+    Revision,
+    Run,
+    RunState,
+    Step,
+    Test,
+    Thread,
+    ThreadState,
+)
+from app.domain.message import parse_message
+from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
+from app.domain.outcome import Step as StepName
+from app.errors import FencedError, InfrastructureError
+from app.services import attempts, records, tracking
+from app.services.rerun import rerun
+from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, make_tree, post, progs
+from workers import recorder
+from workers.adapters.git import Trees
+from workers.context import Context
+from workers.ports import Ending
+from workers.tasks import make_app
+
+pytestmark = pytest.mark.anyio
+GOOD = progs(("bpf_iter/ksym", "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK"))
+
+
+def plain_script(source, tests, count):
+    """A `bad` line makes bpf_iter/ksym fail, `flaky` only in the first boot, `panic` ends the machine."""
+    if "panic" in source:
+        return GOOD[:4], Ending.PANIC
+    if "hang" in source:
+        return [], Ending.NO_BOOT
+    fails = "bad" in source or ("flaky" in source and count == 0)
+    results = [("bpf_iter/ksym", "FAIL" if fails else "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK")]
+    if "new_test" in source:
+        results.append(("log_buf/new", "FAIL" if "broken_new_test" in source else "OK"))
+    return progs(*[one for one in results if one[0].partition("/")[0] in tests]), Ending.FINISHED
+
+
+class House:
+    """One worker's world: a tree, an archive, a scripted builder and machine, and the queue run until it is empty."""
+
+    def __init__(self, settings: Settings, sessions, folder):
+        self.tree = make_tree(folder / "tree")
+        self.repository = folder / "tree"
+        self.settings = settings.model_copy(update={"trees": (self.tree,)})
+        self.sessions = sessions
+        self.archive = Folder()
+        self.builder = ScriptedBuilder(folder)
+        self.machine = ScriptedMachine(self.builder, plain_script)
+        self.context = Context(
+            settings=self.settings,
+            sessions=sessions,
+            worker="here/1",
+            pool="default",
+            archive=self.archive,
+            trees=Trees(folder / "trees"),
+            builder=self.builder,
+            machine=self.machine,
+            mailer=None,
+            machine_facts={},
+        )
+
+    def posted(self, version, *edits):
+        self.archive.threads.append(post(self.repository, version, edits))
+        return parse_message(self.archive.threads[-1][0]).message_id
+
+    async def work(self):
+        """Take jobs until none is left; those put off for later are pulled forward."""
+        app = make_app(str(self.settings.database_url))
+        async with app.open_async():
+            for _ in range(20):
+                await app.run_worker_async(
+                    queues=["default"],
+                    wait=False,
+                    additional_context={"context": self.context},
+                    install_signal_handlers=False,
+                    listen_notify=False,
+                )
+                with self.sessions.begin() as session:
+                    moved = session.execute(
+                        text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' RETURNING id")
+                    ).all()
+                if not moved:
+                    return
+        raise AssertionError("the queue does not come to an end")
+
+    async def track(self, message_id):
+        with self.sessions.begin() as session:
+            tracking.track(session, message_id, requested_by="tests")
+        await self.work()
+
+    def run(self, label):
+        with self.sessions() as session:
+            return session.scalars(
+                select(Run).join(Revision, Run.revision_id == Revision.id).where(Revision.label == label)
+            ).one()
+
+    def changes(self, run):
+        with self.sessions() as session:
+            rows = session.execute(
+                select(Test.name, Change.kind).join(Test, Change.test_id == Test.id).where(Change.run_id == run.id)
+            )
+            return {name: kind for name, kind in rows}
+
+
+@pytest.fixture
+def house(settings, sessions, tmp_path):
+    return House(settings, sessions, tmp_path)
+
+
+async def test_four_revisions_share_a_baseline_and_each_gets_its_verdict(house):
+    house.posted(1, ("line_3;", "line_3_bad;"))
+    house.posted(2, ("line_3;", "line_3_good;"), ("int line_9;", "#error"))
+    house.posted(3, ("line_3;", "line_3_good;"))
+    newest = house.posted(4, ("line_3;", "line_3_new_test;"))
+    await house.track(newest)
+    verdicts = {label: house.run(label).verdict for label in ("v1", "v2", "v3", "v4")}
+    assert verdicts == {
+        "v1": Verdict.REGRESSED,
+        "v2": Verdict.DOES_NOT_BUILD,
+        "v3": Verdict.CLEAN,
+        "v4": Verdict.CLEAN,
+    }
+    assert "patch 2 (bpf: Change line 2), kernel/bpf/core.c:10: #error broken" in house.run("v2").sentence
+    assert house.changes(house.run("v1")) == {"bpf_iter/ksym": ChangeClass.REGRESSION}
+    assert house.changes(house.run("v4")) == {"log_buf/new": ChangeClass.NEW_PASS}
+    with house.sessions() as session:
+        assert session.scalar(select(func.count()).where(Run.revision_id.is_(None))) == 1
+        assert session.scalar(select(func.count(Thread.id)).where(Thread.state == ThreadState.FETCHED)) == 1
+
+
+async def test_a_candidate_is_run_again_alone_twice_on_each_side(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_bad;")))
+    confirming = [tests for _, tests in house.machine.boots if tests == ("bpf_iter",)]
+    assert len(confirming) == 4
+    with house.sessions() as session:
+        again = session.execute(
+            select(Result.boot, Result.on_base, Result.outcome).where(Result.boot > 0).order_by(Result.boot)
+        ).all()
+    assert sorted(again) == [
+        (1, False, Outcome.FAIL),
+        (1, True, Outcome.PASS),
+        (2, False, Outcome.FAIL),
+        (2, True, Outcome.PASS),
+    ]
+
+
+async def test_a_flaky_test_is_not_blamed(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_flaky;")))
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    assert house.changes(run) == {"bpf_iter/ksym": ChangeClass.FLAKY}
+
+
+async def test_a_new_test_that_fails_is_the_series_own(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_broken_new_test;")))
+    run = house.run("v1")
+    assert run.verdict is Verdict.REGRESSED
+    assert house.changes(run) == {"log_buf/new": ChangeClass.NEW_FAILURE}
+
+
+async def test_a_machine_that_dies_leaves_its_tests_not_run(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_panic;")))
+    run = house.run("v1")
+    assert run.verdict is Verdict.REGRESSED
+    assert house.changes(run)["log_buf"] is ChangeClass.NOT_RUN
+
+
+async def test_no_userspace_with_the_patches_alone_is_does_not_boot(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_hang;")))
+    assert house.run("v1").verdict is Verdict.DOES_NOT_BOOT
+
+
+async def test_a_broken_base_is_nobodys_doing(house):
+    house.machine.script = lambda source, tests, count: ([], Ending.NO_BOOT)
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    run = house.run("v1")
+    assert run.verdict is Verdict.INCONCLUSIVE
+    assert "base is broken" in run.sentence
+    with house.sessions() as session:
+        assert session.scalar(select(func.count(Report.id))) == 0
+
+
+async def test_a_patch_that_does_not_apply_is_said_without_a_baseline_result(house):
+    message_id = house.posted(1, ("line_3;", "line_3_good;"), ("line_9;", "line_9_good;"))
+    mails = house.archive.threads[0]
+    mails[2] = mails[2].replace(b"-int line_9;", b"-int nothing_like_it;").replace(b" int line_", b" int other_")
+    await house.track(message_id)
+    run = house.run("v1")
+    assert run.verdict is Verdict.DOES_NOT_APPLY
+    assert "patch 2 (bpf: Change line 2); git said: " in run.sentence
+
+
+async def test_trouble_of_ours_is_tried_again_and_not_blamed(house):
+    house.builder.trouble = [InfrastructureError("the disk is full"), InfrastructureError("the disk is full")]
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    assert house.run("v1").verdict is Verdict.CLEAN
+    with house.sessions() as session:
+        misses = session.scalars(select(Step).where(Step.outcome == Outcome.MISS)).all()
+    assert [one.summary for one in misses] == ["the disk is full"] * 2
+
+
+async def test_lasting_trouble_of_ours_ends_inconclusive_and_is_never_mailed(house):
+    house.builder.trouble = [InfrastructureError("the disk is full")] * 100
+    await house.track(house.posted(1, ("line_3;", "line_3_bad;")))
+    run = house.run("v1")
+    assert (run.state, run.verdict) == (RunState.DONE, Verdict.INCONCLUSIVE)
+    assert "the disk is full" in run.sentence
+    with house.sessions() as session:
+        assert session.scalar(select(func.count(Report.id))) == 0
+        tried = select(func.count()).where(Attempt.run_id == run.id, Attempt.kind == AttemptKind.EXECUTE)
+        assert session.scalar(tried) == attempts.MAX_ATTEMPTS
+
+
+async def test_a_toolchain_that_changed_since_the_baseline_is_not_held_against_the_series(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    house.builder.tools = {"gcc": "14.2.0"}
+    with house.sessions.begin() as session:
+        again = rerun(session, house.settings, revision_id=1, requested_by="tests")[0].id
+    await house.work()
+    with house.sessions() as session:
+        run = session.get_one(Run, again)
+        assert run.verdict is Verdict.CLEAN
+        assert session.get_one(Run, run.baseline_id).toolchain == {"gcc": "14.2.0"} == run.toolchain
+
+
+async def test_only_what_failed_runs_again_against_the_same_baseline(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_bad;")))
+    boots = len(house.machine.boots)
+    with house.sessions.begin() as session:
+        again = rerun(session, house.settings, revision_id=1, only_failed=True, requested_by="tests")[0].id
+    await house.work()
+    assert house.machine.boots[boots][1] == ("bpf_iter",)
+    with house.sessions() as session:
+        assert session.get_one(Run, again).verdict is Verdict.REGRESSED
+
+
+async def test_the_same_thread_again_adds_only_what_is_new(house):
+    first = house.posted(1, ("line_3;", "line_3_good;"))
+    await house.track(first)
+    await house.track(first)
+    with house.sessions() as session:
+        assert session.scalar(select(func.count()).where(Run.revision_id.is_not(None))) == 1
+    newer = house.posted(2, ("line_3;", "line_3_good_too;"))
+    await house.track(newer)
+    assert [house.run(label).verdict for label in ("v1", "v2")] == [Verdict.CLEAN, Verdict.CLEAN]
+
+
+async def test_an_attempt_that_was_replaced_changes_nothing(house):
+    """A worker that comes back from the dead finds its steps, results and verdict refused by the database."""
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    run = house.run("v1")
+    old = attempts.Claim(run_id=run.id, attempt=run.results_attempt)
+    with pytest.raises(FencedError, match=f"attempt {old.attempt} of run {run.id} was replaced"):
+        async with recorder.Recorder(house.sessions, old).step(StepName.REPORT):
+            pass
+    with house.sessions() as session, pytest.raises(FencedError):
+        attempts.locked_run(session, old)
+
+
+async def test_a_step_stops_when_its_attempt_is_replaced(house, monkeypatch):
+    monkeypatch.setattr(recorder, "FLUSH_EVERY_S", 0.01)
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    run = house.run("v1")
+    with house.sessions.begin() as session:
+        session.get_one(Run, run.id).state = RunState.WAITING
+        held = attempts.claim(session, run.id, AttemptKind.JUDGE, worker="old")
+    with pytest.raises(FencedError):
+        async with recorder.Recorder(house.sessions, held).step(StepName.JUDGE) as record:
+            with house.sessions.begin() as session:
+                attempts.claim(session, run.id, AttemptKind.JUDGE, worker="new")
+            record.log("x")(b"late")
+            record.result(records.BootKey(), TestResult(suite="s", name="n", outcome=Outcome.PASS))
+            await asyncio.sleep(30)
