@@ -15,6 +15,9 @@ from app.domain.testlog.lines import LineSplitter, text_of
 MAX_EVENTS = 200
 """Different events that are kept of one console."""
 
+MAX_READ = 10_000
+"""Complaints, repetitions included, after which only a panic is still looked for."""
+
 _MAX_EXCERPT = 120
 _MAX_FRAMES = 64
 _FINGERPRINT_FRAMES = 5
@@ -113,6 +116,7 @@ _KEYWORDS = (
     b"LOCKUP", b"oom-killer", b"ut of memory", b"kmemleak: ", b"divide error", b"nable to handle", b"stack segment",
     b"Internal error", b"invalid opcode", b"int3: ",
 )  # fmt: skip
+_LAST_WORDS = (b"Kernel panic",)
 _USERSPACE = b" as init process"
 _RIP = re.compile(r"^(?:RIP: \w+:|pc : )(\S+\+0x[0-9a-f]+/0x[0-9a-f]+)")
 _FRAME = re.compile(r"^ *(?:\[<[0-9a-f]+>\] *)?([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)(?: \[\S+\].*)?\s*$")
@@ -146,6 +150,7 @@ class ConsoleScanner:
         self._splitter = LineSplitter()
         self._line = 0
         self._dropped = 0
+        self._seen = 0
         self._open: _Open | None = None
         self._events: dict[str, ConsoleEvent] = {}
 
@@ -175,7 +180,8 @@ class ConsoleScanner:
         if not self.reached_userspace:
             self.reached_userspace = _USERSPACE in text
         # A search of the whole batch for each word is much faster than one look at each line.
-        words = tuple(word for word in _KEYWORDS if word in text)
+        keywords = _KEYWORDS if self._seen < MAX_READ else _LAST_WORDS
+        words = tuple(word for word in keywords if word in text)
         for at, line in enumerate(lines if words or self._open else ()):
             telling = any(word in line for word in words)
             if telling or self._open is not None:
@@ -201,6 +207,7 @@ class ConsoleScanner:
         if self._open is None:
             return
         event, self._open = _event(self._open), None
+        self._seen += 1
         seen = self._events.get(event.fingerprint)
         if seen is not None:
             self._events[event.fingerprint] = replace(seen, count=seen.count + 1)

@@ -14,7 +14,6 @@ gains is wrong results for its own run.
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.outcome import TestResult
@@ -91,7 +90,7 @@ class GuestStream:
             results=tuple(results), suites=tuple(suites), ready=self.ready, done=self.done, stray=tuple(self._stray)
         )
 
-    def _take(self, lines: Sequence[bytes]) -> list[TestResult]:
+    def _take(self, lines: list[bytes]) -> list[TestResult]:
         results: list[TestResult] = []
         done = 0
         for at, line in enumerate(lines):
@@ -102,7 +101,7 @@ class GuestStream:
                 done = at + 1
         return results + self._output(lines[done:])
 
-    def _output(self, lines: Sequence[bytes]) -> list[TestResult]:
+    def _output(self, lines: list[bytes]) -> list[TestResult]:
         results: list[TestResult] = []
         if self.suite is not None:
             results = self._parsers[self.suite].take(lines, self._offset)

@@ -6,8 +6,9 @@ nsec`) and test_loader.c (verifier-log checks).
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from app.domain.testlog.lines import text_of
 from app.domain.verifier_log import find_check
@@ -34,14 +35,14 @@ class Explanation:
 
 
 class LogWindow:
-    """Keeps the first 192 KiB and the last 64 KiB of the lines given to it."""
+    """Keeps the first 192 KiB and the last 64 KiB of the lines given to it, whatever the sizes of the pieces."""
 
     def __init__(self) -> None:
         self._head: list[bytes] = []
-        self._tail: deque[bytes] = deque()
-        self._head_size = self._tail_size = self._lost = 0
+        self._tail: deque[list[bytes]] = deque()
+        self._head_size = self._tail_size = self._after_head = 0
 
-    def extend(self, lines: Sequence[bytes]) -> None:
+    def extend(self, lines: list[bytes]) -> None:
         """Add lines in order."""
         for at, line in enumerate(lines):
             if self._head_size >= _HEAD_BYTES:
@@ -50,29 +51,41 @@ class LogWindow:
             self._head.append(line)
             self._head_size += len(line) + 1
 
-    def _add_to_tail(self, lines: Iterable[bytes]) -> None:
-        for line in lines:
-            self._tail.append(line)
-            self._tail_size += len(line) + 1
-            while self._tail_size > _TAIL_BYTES and len(self._tail) > 1:
-                self._tail_size -= len(self._tail.popleft()) + 1
-                self._lost += 1
+    def _add_to_tail(self, lines: list[bytes]) -> None:
+        """Keep pieces as they come, as few as hold the last 64 KiB; `lines()` cuts to size."""
+        self._after_head += len(lines)
+        self._tail.append(lines)
+        self._tail_size += _size(lines)
+        while self._tail_size - (first := _size(self._tail[0])) >= _TAIL_BYTES:
+            self._tail.popleft()
+            self._tail_size -= first
 
     def clear(self) -> None:
         """Forget all lines."""
         if self._head:
             self._head, self._tail = [], deque()
-            self._head_size = self._tail_size = self._lost = 0
+            self._head_size = self._tail_size = self._after_head = 0
 
     def __bool__(self) -> bool:
         return bool(self._head)
 
     def lines(self) -> list[str]:
         """Return what was kept, with a line in the place of what was not."""
+        tail: list[bytes] = []
+        room = _TAIL_BYTES
+        for line in chain.from_iterable(reversed(piece) for piece in reversed(self._tail)):
+            room -= len(line) + 1
+            if room < 0:
+                break
+            tail.append(line)
         kept = [text_of(line) for line in self._head]
-        if self._lost:
-            kept.append(f"[... {self._lost} lines left out ...]")
-        return kept + [text_of(line) for line in self._tail]
+        if lost := self._after_head - len(tail):
+            kept.append(f"[... {lost} lines left out ...]")
+        return kept + [text_of(line) for line in reversed(tail)]
+
+
+def _size(lines: Sequence[bytes]) -> int:
+    return sum(map(len, lines)) + len(lines)
 
 
 def explain(log: Sequence[str]) -> Explanation:

@@ -37,7 +37,8 @@ class SuiteSummary:
     """A suite's end.
 
     `complete`: it reached its own summary, so that a test which is absent did not exist. `crash`: what killed the test
-    program, when it said so. `last_test`: the last top-level test that reported. `dropped`: results beyond the limit.
+    program, when it said so. `last_test`: the last top-level test that reported. `dropped`: how many results, or lines
+    that look like one, came after MAX_RESULTS.
     `rest`: the last output (at most 4,000 characters) that belongs to no result.
     """
 
@@ -90,7 +91,7 @@ class SuiteParser(ABC):
         self._offset = 0
 
     @abstractmethod
-    def take(self, lines: Sequence[bytes], offset: int) -> list[TestResult]:
+    def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
 
     @abstractmethod

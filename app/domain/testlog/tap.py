@@ -36,7 +36,7 @@ class TapParser(SuiteParser):
         self._log = LogWindow()
         self._log_start = 0
 
-    def take(self, lines: Sequence[bytes], offset: int) -> list[TestResult]:
+    def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
         results: list[TestResult] = []
         for line in lines:

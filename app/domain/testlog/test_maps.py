@@ -5,7 +5,6 @@ end, `test_maps: OK, N SKIPPED` at the very end, and at the first failure a mess
 """
 
 import re
-from collections.abc import Sequence
 
 from app.domain.outcome import Outcome, TestResult
 from app.domain.testlog.excerpt import LogWindow
@@ -28,7 +27,7 @@ class TestMapsParser(SuiteParser):
         self._log = LogWindow()
         self._ended = False
 
-    def take(self, lines: Sequence[bytes], offset: int) -> list[TestResult]:
+    def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
         results: list[TestResult | None] = []
         for line in lines:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from app.domain.outcome import Outcome, TestResult
 from app.domain.testlog.excerpt import Explanation, LogWindow
 from app.domain.testlog.lines import MAX_LINE, text_of
-from app.domain.testlog.suite import ClaimedSummary, Span, SuiteEnd, SuiteParser
+from app.domain.testlog.suite import MAX_RESULTS, ClaimedSummary, Span, SuiteEnd, SuiteParser
 
 _STARTS = (b"#", b"Summary: ", b"All error logs:", b"Caught signal #", b"WATCHDOG: ")
 _ENDS = (b":OK", b":FAIL", b":SKIP", b")", b"\r")
@@ -31,6 +31,7 @@ _SIGNAL = re.compile(rb"Caught signal #(\d{1,3})!")
 _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 _MAX_NAMED_SUBTESTS = 5
 _MAX_OWN_LOG = 2000
+_MAX_HASHES = 4
 
 
 @dataclass(slots=True)
@@ -57,15 +58,18 @@ class TestProgsParser(SuiteParser):
         self._failed: set[str] = set()
         self._repeating = False
 
-    def take(self, lines: Sequence[bytes], offset: int) -> list[TestResult]:
+    def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
         if not self._log:
             self._log_start = offset
         sizes = list(map(len, lines))
         results: list[TestResult] = []
         done = 0
-        for at, line in enumerate(lines):
-            if not (line.startswith(_STARTS) or line.endswith(_ENDS)):
+        telling = [n for n, line in enumerate(lines) if line and (line.startswith(_STARTS) or line.endswith(_ENDS))]
+        for at in telling:
+            line = lines[at]
+            if self._recorded >= MAX_RESULTS and line.startswith(b"#"):
+                self._dropped += 1
                 continue
             found = _find_result(line)
             if found is None:
@@ -116,7 +120,7 @@ class TestProgsParser(SuiteParser):
             if outcome is Outcome.FAIL and name in self._failed:
                 return None
             self._repeating = False  # a test printed those words; this result is not a repetition
-        if outcome is Outcome.FAIL:
+        if outcome is Outcome.FAIL and len(self._failed) < MAX_RESULTS:
             self._failed.add(name)
         if self._open is None or self._open.name != test:
             self._open = _OpenTest(name=test)
@@ -155,13 +159,16 @@ def _find_result(line: bytes) -> re.Match[bytes] | None:
     found = _RESULT.match(line)
     if found is not None or b":" not in line:
         return found
-    at = line.rfind(b"#")
-    while at > 0:
+    end = len(line)
+    for _ in range(_MAX_HASHES):
+        at = line.rfind(b"#", 0, end)
+        if at < 0:
+            break
         found = _RESULT.match(line, at)
         # test_progs pads the number to seven columns: a line that only looks alike is a log's.
         if found is not None and found.start("name") - at >= len("#1234567 "):
             return found
-        at = line.rfind(b"#", max(0, at - 4096), at)
+        end = at
     return None
 
 

@@ -6,7 +6,6 @@ unprivileged user), or `FAIL` with the reason on the lines after it. Numbers shi
 """
 
 import re
-from collections.abc import Sequence
 
 from app.domain.outcome import Outcome, TestResult
 from app.domain.testlog.excerpt import LogWindow
@@ -30,7 +29,7 @@ class TestVerifierParser(SuiteParser):
         self._log = LogWindow()
         self._taken_to = 0
 
-    def take(self, lines: Sequence[bytes], offset: int) -> list[TestResult]:
+    def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
         results: list[TestResult | None] = []
         for line in lines:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,6 +200,29 @@ def test_a_flood_of_results_is_cut_and_said(monkeypatch: pytest.MonkeyPatch) -> 
     results, end = read(b"".join(b"#%d       t%d:OK\n" % (n, n) for n in range(10)))
     assert len(results) == 3
     assert end.summary.dropped == 7
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"\n" * 65536,
+        b"x:OK" * 16384,
+        b"f:FAIL:1 no\n" * 5000,
+        b"VERIFIER LOG:\n=====\n" + b"r1 = 2\n" * 9000,
+        b"#1       t:FAIL\n" * 4000,
+    ],
+)
+def test_memory_stays_bounded_whatever_is_printed(piece: bytes) -> None:
+    parser = TestProgsParser()
+    tracemalloc.start()
+    try:
+        for _ in range(64):
+            parser.feed(piece)
+        held, _ = tracemalloc.get_traced_memory()
+        parser.finish()
+    finally:
+        tracemalloc.stop()
+    assert held < 8 << 20
 
 
 LONG = {b"<70000>": b"x" * 70_000, b"<65536>": b"y" * 65_536, b"<65535>": b"z" * 65_535}
