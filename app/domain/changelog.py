@@ -9,6 +9,7 @@ from app.domain.message_id import id_in_url
 from app.domain.trailer import parse_declared
 
 MAX_LINKS = 100
+MAX_TEXT = 1 << 18  # characters of a mail that are searched for a change log
 
 _LABEL = r"(?:rfc[ -]?)?v\d{1,3}(?:\.\d{1,2})?|rfc(?:[ -]?\d{1,3})?"
 _IS_LABEL = re.compile(r"(?:rfc)?v\d{1,3}(?:\.\d{1,2})?|rfc\d{0,3}")
@@ -64,7 +65,7 @@ def revision_links(message: Message) -> tuple[RevisionLink, ...]:
     revision: `v3: URL`, `Link to v1: URL`, `v2 link: URL`, `v3->v4: ... Details in here: URL`, `Changes since v1 [1]`.
     Of the URL only the Message-ID is taken. `Supersedes:` counts too.
     """
-    text = message.prose
+    text = message.prose[:MAX_TEXT]
     found: dict[str, str | None] = dict.fromkeys(parse_declared(message.body).supersedes) if "upersedes" in text else {}
     if "http" in text:
         for link in _Reader(text).links():

@@ -67,16 +67,29 @@ def extract_diff(text: str) -> Extract | None:
     is changed is prose and is passed over. Hunks are read by the counts in their header, so a signature or a
     removed line that looks like one is told apart.
     """
-    found = _START.search(text)
-    while found:
-        reader = _Reader(text[found.start() :].split("\n"))
+    first = _START.search(text)
+    if first is None:
+        return None
+    lines = text[first.start() :].split("\n")
+    at = 0
+    while at < len(lines):
+        reader = _Reader(lines, at)
         reader.read()
         if reader.files:
-            body = "\n".join(reader.lines[: reader.end]) + "\n"
-            files = tuple(_frozen(each) for each in reader.files)
-            return Extract(text=body, start=found.start(), files=files, defects=tuple(reader.defects))
-        found = _START.search(text, found.start() + sum(len(line) + 1 for line in reader.lines[: max(reader.at, 1)]))
+            return Extract(
+                text="\n".join(lines[at : reader.end]) + "\n",
+                start=first.start() + sum(len(line) + 1 for line in lines[:at]),
+                files=tuple(_frozen(each) for each in reader.files),
+                defects=tuple(reader.defects),
+            )
+        at = _next_start(lines, max(reader.at, at + 1))
     return None
+
+
+def _next_start(lines: list[str], at: int) -> int:
+    while at < len(lines) and not lines[at].startswith(("diff -", "Index: ", "--- ")):
+        at += 1
+    return at
 
 
 def parse_files(diff: str) -> tuple[FileDiff, ...]:
@@ -94,10 +107,10 @@ def _frozen(each: _File) -> FileDiff:
 class _Reader:
     """Reads a diff line by line; `end` is the line after the last that belongs to it."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], start: int) -> None:
         self.lines = lines
-        self.at = 0
-        self.end = 0
+        self.at = start
+        self.end = start
         self.files: list[_File] = []
         self.defects: list[str] = []
         self._current: _File | None = None

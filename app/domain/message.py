@@ -18,6 +18,7 @@ MAX_BODY = 8 << 20
 DERIVED_DOMAIN = "derived.invalid"  # RFC 2606: names nothing that exists
 
 _FROM_LINE = re.compile(rb"From \S+ [^\n]*\d{4}[ \t]*\r?(?:\n|\Z)")
+_SEPARATORS = re.compile(rb"(?:>*From [^\n]*(?:\n|\Z))+")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 _FORMAT_PATCH = re.compile(r"^From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\n(?=\S+: )", re.MULTILINE)
 _PLAIN_NAME = re.compile(r"[\w .'-]*")
@@ -169,9 +170,8 @@ def _header_form(address: Address) -> str:
 
 def _without_from_line(raw: bytes) -> bytes:
     # An mbox separator that came along with a single mail, once quoted or not, is no header.
-    while raw.startswith((b"From ", b">From ")):
-        raw = raw[raw.find(b"\n") + 1 or len(raw) :]
-    return raw
+    separator = _SEPARATORS.match(raw)
+    return raw[separator.end() :] if separator else raw
 
 
 def _text(parts: tuple[mime.Part, ...], noted: list[str]) -> str:

@@ -246,16 +246,18 @@ class _Gatherer:
 
     def _adopt_versions(self) -> None:
         """A cover that forgot its version has it from its patches, when none of them shares its number."""
+        below: dict[str, list[Posting]] = defaultdict(list)
         for posting in self._postings:
-            cover = posting.cover
-            if cover is None or posting.patches or posting.versioned:
+            if posting.cover is None and posting.head.above is not None:
+                below[posting.head.above].append(posting)
+        for posting in self._postings:
+            if posting.cover is None or posting.patches or posting.versioned:
                 continue
-            for other in self._by_root[posting.root]:
-                if other.cover is None and other.patches and _under(other, cover) and other.total == posting.total:
+            for other in below[posting.cover.message.message_id][:1]:
+                if _under(other, posting.cover) and other.total == posting.total:
                     posting.patches, other.patches = other.patches, {}
                     posting.version, posting.minor, posting.versioned = other.version, other.minor, other.versioned
                     self._owner.update((item.message.message_id, posting) for item in posting.patches.values())
-                    break
 
 
 def _under(posting: Posting, cover: Item) -> bool:

@@ -1,5 +1,6 @@
 """Threads into series, revisions, patches and comments: the one entrance, `parse_threads`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -188,15 +189,13 @@ def _series(chain: list[Linked], comments: Mapping[int, list[Comment]]) -> Serie
 def _labels(chain: list[Linked]) -> dict[int, str]:
     """A label for each posting, by its order: unique in the series, and the plain one for a posting with patches."""
     labels: dict[int, str] = {}
-    taken: set[str] = set()
+    used: Counter[str] = Counter()
     for linked in sorted(chain, key=lambda each: not each.facts.posting.patches):
-        label = base = _plain_label(linked.facts.posting)
-        kind = "resend" if linked.facts.posting.patches else "cover"
-        count = 1
-        while label in taken:
-            label, count = f"{base} {kind}" if count == 1 else f"{base} {kind} {count}", count + 1
-        taken.add(label)
-        labels[linked.facts.order] = label
+        base = _plain_label(linked.facts.posting)
+        again = f"{base} resend" if linked.facts.posting.patches else f"{base} cover"
+        name = again if used[base] else base
+        used[name] += 1
+        labels[linked.facts.order] = name if used[name] == 1 else f"{name} {used[name]}"
     return labels
 
 

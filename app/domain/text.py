@@ -87,6 +87,8 @@ def _word_bytes(encoding: str, text: str) -> bytes:
     return decode_base64(raw)
 
 
+MAX_BASE64_RUNS = 10_000  # blocks with padding of their own in one body
+_PADDING = re.compile(rb"=+")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -97,7 +99,7 @@ def decode_quoted_printable(data: bytes) -> bytes:
 
 def decode_base64(data: bytes) -> bytes:
     """RFC 2045, 6.8; foreign characters are left out and a cut-off end is dropped, so it never fails."""
-    return b"".join(_decode_base64_run(run) for run in data.split(b"="))
+    return b"".join(_decode_base64_run(run) for run in _PADDING.split(data, MAX_BASE64_RUNS))
 
 
 def _decode_base64_run(run: bytes) -> bytes:
