@@ -114,7 +114,7 @@ class House:
             rows = session.execute(
                 select(Test.name, Change.kind).join(Test, Change.test_id == Test.id).where(Change.run_id == run.id)
             )
-            return {name: kind for name, kind in rows}
+            return dict(rows.all())
 
 
 @pytest.fixture
@@ -279,10 +279,13 @@ async def test_a_step_stops_when_its_attempt_is_replaced(house, monkeypatch):
     with house.sessions.begin() as session:
         session.get_one(Run, run.id).state = RunState.WAITING
         held = attempts.claim(session, run.id, AttemptKind.JUDGE, worker="old")
-    with pytest.raises(FencedError):
+
+    async def slow_step():
         async with recorder.Recorder(house.sessions, held).step(StepName.JUDGE) as record:
             with house.sessions.begin() as session:
                 attempts.claim(session, run.id, AttemptKind.JUDGE, worker="new")
-            record.log("x")(b"late")
             record.result(records.BootKey(), TestResult(suite="s", name="n", outcome=Outcome.PASS))
             await asyncio.sleep(30)
+
+    with pytest.raises(FencedError):
+        await asyncio.wait_for(slow_step(), timeout=10)

@@ -134,6 +134,7 @@ class Test(Base):
     """A test by suite and name; numbers shift between revisions, names stay. `parent` is what it is a subtest of."""
 
     __tablename__ = "tests"
+    __test__ = False  # pytest: not a test case
     __table_args__ = (UniqueConstraint("suite", "name"),)
 
     id: Mapped[Id]
