@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -151,14 +152,20 @@ class _Evidence:
 
     def pairs(self) -> Iterator[tuple[Facts, Facts, Reason]]:
         """Every (later, earlier, reason) that is believed."""
+        tied: set[int] = set()
+        for later, earlier, reason in self._stated():
+            tied.update((later.order, earlier.order))
+            yield later, earlier, reason
+        for later in self._facts:
+            yield from self._by_reply(later, tied=tied)
+
+    def _stated(self) -> Iterator[tuple[Facts, Facts, Reason]]:
         yield from self._same(lambda f: [f.declared.change_id] if f.declared.change_id else [], self._by_change_id)
         for later in self._facts:
             yield from self._by_link(later)
         yield from self._same(lambda f: [_plain(f.title)], self._by_title)
         yield from self._same(lambda f: f.titles | f.patch_ids, self._by_content)
         yield from self._same(_people, self._by_person)
-        for later in self._facts:
-            yield from self._by_reply(later)
 
     def _same(
         self, keys: Callable[[Facts], Iterable[str]], judge: Callable[[Facts, Facts], Reason | None]
@@ -213,7 +220,7 @@ class _Evidence:
             return Reason.TITLE
         return Reason.CONTENT if _like_diffs(later, earlier) else None
 
-    def _by_reply(self, later: Facts) -> Iterator[tuple[Facts, Facts, Reason]]:
+    def _by_reply(self, later: Facts, *, tied: AbstractSet[int]) -> Iterator[tuple[Facts, Facts, Reason]]:
         head = later.posting.head
         owner = self._grouping.owner.get(head.above) if head.above is not None else None
         if owner is None or owner is later.posting:
@@ -224,7 +231,9 @@ class _Evidence:
         alike = _like_titles(later, earlier) or bool(later.titles & earlier.titles) or _like_diffs(later, earlier)
         same = same_person(later.posting.author, owner.author)
         newer = (later.posting.version, later.posting.minor or 0) > (owner.version, owner.minor or 0)
-        if (same and newer) or (alike and (newer or (same and _distinct(later.posting, owner)))):
+        # A newer version of something else may be sent into the thread of what it needs.
+        elsewhere = later.order in tied and not alike
+        if (same and newer and not elsewhere) or (alike and (newer or (same and _distinct(later.posting, owner)))):
             yield later, earlier, Reason.IN_REPLY_TO
 
 
@@ -253,7 +262,9 @@ def _is_next(later: Facts, earlier: Facts) -> bool:
 
 def _like_titles(one: Facts, other: Facts) -> bool:
     first, second = _plain(one.title), _plain(other.title)
-    if first == second:
+    if first == second or (
+        min(len(first), len(second)) >= 10 and (first.startswith(second) or second.startswith(first))
+    ):
         return True
     matcher = SequenceMatcher(None, first[:200], second[:200], autojunk=False)
     return matcher.quick_ratio() >= _LIKE_TITLES and matcher.ratio() >= _LIKE_TITLES
