@@ -25,6 +25,11 @@ PAGES = {
     "series": "/series/1",
     "series-v3": "/series/1?revision=v3",
     "series-v2": "/series/1?revision=v2",
+    "runs": "/runs",
+    "run": "/runs/4",
+    "run-failed": "/runs/3",
+    "baseline": "/runs/1",
+    "run-live": "/runs/6",
     "not-found": "/series/4711",
 }
 SIZES = {"wide": 1400, "narrow": 400}

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import series
+from app.web.pages import live, runs, series
 
 router = APIRouter(include_in_schema=False)
-for part in (series,):
+for part in (series, runs, live):
     router.include_router(part.router)

@@ -1,0 +1,226 @@
+"""Runs: the list, one with all that it did, and asking for another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
+
+from app.db.models import Attempt, Change, Report, Result, Run, RunState
+from app.db.queries import logs as log_queries
+from app.db.queries import results as result_queries
+from app.db.queries import runs as queries
+from app.db.queries.paging import Window
+from app.db.queries.reports import report_of_run
+from app.domain.outcome import ChangeClass, Outcome, Verdict
+from app.errors import NotFoundError, SubmissionError
+from app.services.rerun import rerun
+from app.web.evidence import Evidence, Named, named, read_evidence
+from app.web.forms import Fields
+from app.web.pages.lists import Pager, pager
+from app.web.pages.run_parts import StepRow, step_rows
+from app.web.parameters import Config, Id, Read, Words, Write
+from app.web.render import render
+from app.web.security import SignedIn
+from app.web.words import Chip, class_chip, outcome_chip, run_chips
+
+router = APIRouter(include_in_schema=False)
+PER_PAGE = 50
+RESULTS_PER_PAGE = 100
+EXCERPTS = 40
+"""Changes whose failing excerpt is shown; the others are in the table of results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunList:
+    """The page of all runs."""
+
+    rows: Sequence[tuple[Run, Sequence[Chip]]]
+    pager: Pager
+    state: RunState | None
+    verdict: Verdict | None
+    kind: str
+    verdicts: Sequence[Verdict] = tuple(Verdict)
+    states: Sequence[RunState] = tuple(RunState)
+    title: str = "Runs"
+    place: str = "runs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    """A test that changed, and what each boot of it showed."""
+
+    change: Change
+    chip: Chip
+    results: Sequence[Result]
+
+    @property
+    def telling(self) -> Result | None:
+        """The result whose text explains the failure: the first that failed on the patched tree."""
+        return next((one for one in self.results if one.outcome.failed and not one.on_base), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """What the table of results is narrowed to."""
+
+    outcome: Outcome | None
+    kind: ChangeClass | None
+    suite: str
+    name: str
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.outcome or self.kind or self.suite or self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """One run; without a revision a baseline."""
+
+    run: Run
+    chips: Sequence[Chip]
+    steps: Sequence[StepRow]
+    attempts: Sequence[Attempt]
+    evidence: Evidence
+    selection: Sequence[Named]
+    changes: Sequence[ChangeRow]
+    counts: Sequence[tuple[Chip, int]]
+    tally: Sequence[tuple[Chip, int]]
+    results: Sequence[tuple[Result, Chip]]
+    pager: Pager
+    narrowed: Narrowed
+    suites: Sequence[str]
+    uses: Sequence[queries.BaselineUse]
+    report: Report | None
+    outcomes: Sequence[Outcome] = tuple(Outcome)
+    kinds: Sequence[ChangeClass] = tuple(ChangeClass)
+    place: str = "runs"
+
+    @property
+    def title(self) -> str:
+        """The run and whose it is."""
+        revision = self.run.revision
+        return f"Run {self.run.id}: {revision.series.title} {revision.label}" if revision else f"Baseline {self.run.id}"
+
+    @property
+    def live(self) -> bool:
+        """Whether there is more to come."""
+        return self.run.state is not RunState.DONE
+
+
+@router.get("/runs")
+def list_runs(
+    request: Request,
+    session: Read,
+    state: Annotated[RunState | str, Query()] = "",
+    verdict: Annotated[Verdict | str, Query()] = "",
+    kind: Annotated[str, Query(pattern="^(revision|baseline)?$")] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> HTMLResponse:
+    """Show all runs, the newest first."""
+    wanted = queries.RunFilter(
+        state=state if isinstance(state, RunState) else None,
+        verdict=verdict if isinstance(verdict, Verdict) else None,
+        baseline={"revision": False, "baseline": True}.get(kind),
+    )
+    found = queries.list_runs(session, wanted, Window(page=page, limit=PER_PAGE))
+    counts = queries.change_counts(session, [run.id for run in found.items])
+    rows = [
+        (run, run_chips(run, counts[run.id], patches=run.revision.total if run.revision else None))
+        for run in found.items
+    ]
+    context = RunList(rows=rows, pager=pager(request, found), state=wanted.state, verdict=wanted.verdict, kind=kind)
+    return render(request, "runs/list.html", context)
+
+
+@router.get("/runs/{run_id}")
+def show_run(
+    run_id: Id,
+    request: Request,
+    session: Read,
+    outcome: Annotated[Outcome | str, Query()] = "",
+    class_: Annotated[ChangeClass | str, Query(alias="class")] = "",
+    name: Annotated[Words, Query()] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> HTMLResponse:
+    """Show one run: what changed, its steps, every result."""
+    run = queries.get_run(session, run_id)
+    if run is None:
+        raise NotFoundError(f"there is no run {run_id}")
+    narrowed = Narrowed(
+        outcome=outcome if isinstance(outcome, Outcome) else None,
+        kind=class_ if isinstance(class_, ChangeClass) else None,
+        suite=request.query_params.get("suite", "").replace("\x00", "")[:100],
+        name=name,
+    )
+    return render(request, "runs/show.html", _run_page(request, session, run, narrowed, page))
+
+
+def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, page: int) -> RunPage:
+    wanted = result_queries.ResultFilter(
+        suite=narrowed.suite or None,
+        outcome=narrowed.outcome,
+        kind=narrowed.kind,
+        name=narrowed.name or None,
+        leaves=True,
+    )
+    found = result_queries.list_results(session, run.id, wanted, Window(page=page, limit=RESULTS_PER_PAGE))
+    counts = queries.change_counts(session, [run.id])[run.id]
+    tally = result_queries.tallies(session, [run.id])[run.id]
+    evidence = read_evidence(run.evidence)
+    return RunPage(
+        run=run,
+        chips=run_chips(run, counts, patches=run.revision.total if run.revision else None),
+        steps=step_rows(run.steps, log_queries.list_logs(session, [step.id for step in run.steps])),
+        attempts=run.attempts,
+        evidence=evidence,
+        selection=named(run.selection),
+        changes=_changes(session, run),
+        counts=[(class_chip(kind), counts[kind]) for kind in result_queries.GRAVITY if counts.get(kind)],
+        tally=[(outcome_chip(outcome), tally[outcome]) for outcome in Outcome if tally.get(outcome)],
+        results=[(result, outcome_chip(result.outcome)) for result in found.items],
+        pager=pager(request, found),
+        narrowed=narrowed,
+        suites=result_queries.suites(session, run.id),
+        uses=queries.uses_of_baseline(session, run.id) if run.revision_id is None else [],
+        report=report_of_run(session, run.id),
+    )
+
+
+def _changes(session: Session, run: Run) -> list[ChangeRow]:
+    hidden = {ChangeClass.PRE_EXISTING, ChangeClass.NOT_RUN, ChangeClass.NEW_PASS}
+    changes = [one for one in result_queries.list_changes(session, [run.id]) if one.kind not in hidden][:EXCERPTS]
+    refs = [(one.test_id, one.ordinal) for one in changes]
+    results = result_queries.results_of_tests(session, run.id, refs)
+    return [
+        ChangeRow(
+            change=change,
+            chip=class_chip(change.kind),
+            results=[one for one in results if (one.test_id, one.ordinal) == (change.test_id, change.ordinal)],
+        )
+        for change in changes
+    ]
+
+
+@router.post("/revisions/{revision_id}/runs")
+def rerun_revision(
+    revision_id: Id, session: Write, settings: Config, token: SignedIn, fields: Fields
+) -> RedirectResponse:
+    """Run a revision again and go to the new run."""
+    times = fields.get("times", "1")
+    if not times.isascii() or not times.isdigit() or not 1 <= int(times[:3]) <= 10:
+        raise SubmissionError("A revision can be run again 1 to 10 times at once.")
+    runs = rerun(
+        session,
+        settings,
+        revision_id=revision_id,
+        only_failed=fields.get("only_failed") == "1",
+        profile=fields.get("profile") or None,
+        times=int(times),
+        requested_by=token.name,
+    )
+    return RedirectResponse(f"/runs/{runs[0].id}", 303)
