@@ -109,9 +109,9 @@ def usable_address(address: str) -> bool:
     return _ADDRESS.fullmatch(address) is not None and ".." not in address
 
 
-def domain_of(sender: str) -> str:
-    """Return the domain of `Name <local@domain>`."""
-    return parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+def address_of(person: str) -> str:
+    """Return the bare address of `Name <local@domain>`."""
+    return parseaddr(person)[1]
 
 
 def _plain(text: str) -> str:

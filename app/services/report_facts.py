@@ -1,0 +1,107 @@
+"""A judged run -> the facts of its report."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db.models import Change, Revision, Run
+from app.db.queries.reports import changes_of_class
+from app.domain.outcome import ChangeClass, TestKey, Verdict
+from app.domain.verdict import Counts
+from app.report.facts import BlamedTest, BuildError, Complaint, Refusal, ReportFacts, Since, Tested
+
+BLAMED = (ChangeClass.REGRESSION, ChangeClass.NEW_FAILURE)
+
+
+def load_facts(
+    session: Session, settings: Settings, run: Run, revision: Revision, *, replaces: Verdict | None
+) -> ReportFacts:
+    """Return what a report on a judged run says; `replaces` is the verdict that was told before, if one was."""
+    assert run.verdict is not None
+    evidence, here = run.evidence, settings.public_url.rstrip("/")
+    reasons = evidence.get("reasons", [])
+    errors = tuple(_error(one) for one in evidence.get("build", {}).get("errors", []))
+    refusal = _refusal(evidence.get("apply"))
+    return ReportFacts(
+        label=revision.label,
+        root_id=revision.root_id,
+        verdict=run.verdict,
+        sentence=run.sentence or "",
+        tested=_tested(session, run, revision),
+        urls=(f"{here}/runs/{run.id}", f"{here}/series/{revision.series_id}"),
+        tests=tuple(_blamed(changes_of_class(session, run.id, BLAMED), reasons)),
+        complaints=() if refusal or errors else tuple(_complaints(reasons)),
+        refusal=refusal,
+        errors=errors,
+        since=_since(evidence),
+        replaces=replaces,
+    )
+
+
+def _tested(session: Session, run: Run, revision: Revision) -> Tested:
+    evidence = run.evidence
+    absent = changes_of_class(session, run.id, (ChangeClass.NOT_RUN, ChangeClass.DISAPPEARED))
+    return Tested(
+        patches=revision.total,
+        tree=run.tree,
+        base_commit=run.base_commit,
+        base_reason=run.base_reason,
+        profile=run.profile,
+        toolchain=run.toolchain,
+        accelerator=evidence.get("accelerator", ""),
+        compared=Counts(**evidence.get("counts", {})).compared,
+        not_built=tuple((one["test"], one["reason"]) for one in evidence.get("not_built", [])),
+        not_run=tuple(str(_key(one)) for one in absent if one.kind is ChangeClass.NOT_RUN),
+        disappeared=tuple(str(_key(one)) for one in absent if one.kind is ChangeClass.DISAPPEARED),
+    )
+
+
+def _key(change: Change) -> TestKey:
+    return TestKey(suite=change.test.suite, name=change.test.name, ordinal=change.ordinal)
+
+
+def _blamed(changes: Iterable[Change], reasons: Sequence[Mapping[str, Any]]) -> Iterable[BlamedTest]:
+    excerpts = {TestKey(**one["key"]): one["excerpt"] for one in reasons if one["key"]}
+    for change in changes:
+        key = _key(change)
+        yield BlamedTest(
+            suite=key.suite,
+            name=str(key),
+            cls=change.kind,
+            figures=change.reason or "",
+            excerpt=excerpts.get(key, ""),
+        )
+
+
+def _complaints(reasons: Sequence[Mapping[str, Any]]) -> Iterable[Complaint]:
+    """What speaks for the verdict and is about no test: how the machine ended, what its kernel complained of."""
+    return (Complaint(title=one["text"], excerpt=one["excerpt"]) for one in reasons if not one["key"])
+
+
+def _refusal(apply: Mapping[str, Any] | None) -> Refusal | None:
+    if not apply:
+        return None
+    return Refusal(position=apply["position"], title=apply["title"], git_said=apply["git_said"], hunk=apply["hunk"])
+
+
+def _error(one: Mapping[str, Any]) -> BuildError:
+    return BuildError(
+        file=one["file"],
+        line=one["line"],
+        message=one["message"],
+        excerpt=one["excerpt"],
+        position=one["patch"],
+        title=one["patch_title"] or "",
+    )
+
+
+def _since(evidence: Mapping[str, Any]) -> Since | None:
+    since, label = evidence.get("since"), evidence.get("previous")
+    if not since or not label:
+        return None
+    fixed, broken, still = (
+        tuple(str(TestKey(**key)) for key in since[which]) for which in ("fixed", "broken", "still_broken")
+    )
+    return Since(label=label, fixed=fixed, broken=broken, still_broken=still)
