@@ -85,7 +85,7 @@ _HEADS: tuple[tuple[ConsoleKind, re.Pattern[str]], ...] = (
     (ConsoleKind.PANIC, re.compile(r"^Kernel panic - not syncing: ?(.*)")),
     (ConsoleKind.KASAN, re.compile(r"^BUG: (K(?:A|C|M)SAN: .*|KFENCE: .*)")),
     (ConsoleKind.UBSAN, re.compile(r"^UBSAN: (.*)")),
-    (ConsoleKind.SOFT_LOCKUP, re.compile(r"^watchdog: BUG: (soft lockup) - CPU")),
+    (ConsoleKind.SOFT_LOCKUP, re.compile(r"^(?:watchdog: )?BUG: (soft lockup|workqueue lockup) - ")),
     (ConsoleKind.HARD_LOCKUP, re.compile(r"^(?:NMI )?watchdog: .*(hard LOCKUP)", re.IGNORECASE)),
     (ConsoleKind.RCU_STALL, re.compile(r"^rcu: INFO: (rcu_\w+ (?:self-)?detected (?:expedited )?stalls?)")),
     (ConsoleKind.HUNG_TASK, re.compile(r"^INFO: (task \S+?):\d+ blocked for more than")),

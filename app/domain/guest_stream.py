@@ -40,6 +40,17 @@ class SuiteRun:
         """Whether the suite ran to its own end, so that what it did not report did not exist."""
         return self.summary.complete and self.exit_code is not None
 
+    @property
+    def why_cut(self) -> str | None:
+        """Why the suite did not run to its end, for people; None when it did."""
+        if self.ended:
+            return None
+        after = f" after {self.summary.last_test}" if self.summary.last_test else " before its first test"
+        if self.exit_code is None:
+            return f"the machine ended in {self.suite}{after}"
+        how = self.summary.crash or (self.summary.rest.strip().rpartition("\n")[2][:200]) or "it said nothing"
+        return f"{self.suite} ended early{after} (exit code {self.exit_code}: {how})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestEnd:

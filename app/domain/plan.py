@@ -125,6 +125,7 @@ def _with_files(tests: tuple[SelectedTest, ...], tree: TreeIndex, missing: tuple
     }
     wanted = {test.name for test in tests if test.name not in broken}
     kept = {name: file for name, file in tree.files.items() if wanted & set(file.tests)}
+    kept |= {name: tree.files[name] for file in tuple(kept.values()) for name in sorted(file.needs)}
     programs = set(tree.named).union(*(file.programs for file in kept.values()))
     for program in tuple(programs):
         included = {name.removesuffix(".c") for name in tree.included[program] if name.endswith(".c")}

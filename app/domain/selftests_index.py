@@ -14,6 +14,7 @@ _SKELETON = re.compile(r'^\s*#\s*include\s*[<"](?:[^">]*/)?([\w-]+?)(?:\.light)?
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"(?:[^">]*/)?([\w.-]+\.[ch])"', re.MULTILINE)
 _TEST = re.compile(r"^void (?:serial_)?test_([A-Za-z0-9_]+)\((?:void)?\)")
 _FUNCTION = re.compile(r"^[A-Za-z_][^;={}()\"]*?\b([A-Za-z_]\w*)\(")
+_NO_DEFINITION = ("static ", "extern ", "typedef ")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LITERAL = re.compile(r'"([\w./-]{2,100})"')
 _FAMILY = re.compile(r'"(?:\./)?(\w+)"\s*#\s*\w+\s*"\.bpf\.o"')
@@ -24,7 +25,8 @@ _ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w.-]+\.skel\.h-deps)\s*[:+]?
 class TestFile:
     """One prog_tests/*.c: its tests, the programs each of them names, and the programs that the file needs at all.
 
-    `absent` are the skeletons it includes although the tree has no program for them: the file cannot be built.
+    `needs` are other prog_tests files that define functions which this one calls. `absent` are the skeletons that it
+    includes although the tree has no program for them: the file cannot be built.
     """
 
     __test__ = False  # pytest: not a test case
@@ -33,6 +35,7 @@ class TestFile:
     programs: frozenset[str]
     used_by: Mapping[str, frozenset[str]]
     headers: frozenset[str]
+    needs: frozenset[str]
     absent: frozenset[str]
 
     def users(self, program: str) -> tuple[str, ...]:
@@ -76,19 +79,37 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         for skeleton in lists["LINKED_SKELS"]
     }
     light = {word.removesuffix(".c") for name in tuple(lists) if name.startswith("LSKELS") for word in lists[name]}
+    tests = {
+        path.removeprefix("prog_tests/"): text
+        for path, text in sorted(texts.items())
+        if path.startswith("prog_tests/") and path.endswith(".c")
+    }
+    needs = _needs(tests)
     return TreeIndex(
-        files={
-            path.removeprefix("prog_tests/"): _test_file(text, programs, linked)
-            for path, text in sorted(texts.items())
-            if path.startswith("prog_tests/") and path.endswith(".c")
-        },
+        files={name: _test_file(text, programs, linked, needs[name] - {name}) for name, text in tests.items()},
         programs=programs,
         named=frozenset(light).union(*linked.values()) & programs,
         included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
     )
 
 
-def _test_file(text: str, programs: frozenset[str], linked: Mapping[str, frozenset[str]]) -> TestFile:
+def _needs(tests: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return, for each test file, the others that define what it calls: they have to be linked as well."""
+    owners: dict[str, str] = {}
+    defined: dict[str, set[str]] = {}
+    for name, text in tests.items():
+        found = (_FUNCTION.match(line[:400]) for line in text.split("\n") if not line.startswith(_NO_DEFINITION))
+        defined[name] = {each[1] for each in found if each and not each.string.rstrip().endswith(";")}
+        owners |= {function: name for function in defined[name] if not function.startswith(("test_", "serial_test_"))}
+    return {
+        name: frozenset(owners[word] for word in owners.keys() & _WORD.findall(text) if word not in defined[name])
+        for name, text in tests.items()
+    }
+
+
+def _test_file(
+    text: str, programs: frozenset[str], linked: Mapping[str, frozenset[str]], needs: frozenset[str]
+) -> TestFile:
     skeletons = frozenset(_SKELETON.findall(text))
     names = (skeletons & (programs | linked.keys())) | _opened_at_run_time(text, programs)
     bodies = _functions(text)
@@ -98,6 +119,7 @@ def _test_file(text: str, programs: frozenset[str], linked: Mapping[str, frozens
         programs=_parts(names, linked),
         used_by={test: _parts(_reached(f"test_{test}", bodies, names), linked) for test in tests},
         headers=frozenset(_INCLUDE.findall(text)),
+        needs=needs,
         absent=skeletons - programs - linked.keys(),
     )
 
@@ -118,7 +140,7 @@ def _opened_at_run_time(text: str, programs: frozenset[str]) -> frozenset[str]:
         return frozenset()
     literals = {literal.removeprefix("./").removesuffix(".bpf.o") for literal in _LITERAL.findall(text)}
     families = tuple(_FAMILY.findall(text))
-    return (literals & programs) | frozenset(stem for stem in programs if families and stem.startswith(families))
+    return frozenset(stem for stem in programs if stem in literals or (families and stem.startswith(families)))
 
 
 def _functions(text: str) -> dict[str, frozenset[str]]:

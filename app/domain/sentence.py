@@ -15,11 +15,11 @@ def plural(number: int, noun: str) -> str:
 
 
 def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why: str) -> str:
-    """Say what a revision broke. `died`: its machine did not live to the end; `why`: how, or what it complained of."""
+    """Say what a revision broke. `died`: its tests did not come to their end; `why`: how, or what the kernel said."""
     by = Counter(change.cls for change in changes)
     said = []
     if died:
-        said.append(f"{label} ends the machine{f': {why}' if why else ''}")
+        said.append(f"{label} cuts the tests short{f': {why}' if why else ''}")
     if number := by[ChangeClass.REGRESSION]:
         said.append(f"{label} regresses {plural(number, 'test')}: {_named(changes, ChangeClass.REGRESSION)}")
     if number := by[ChangeClass.NEW_FAILURE]:

@@ -94,6 +94,7 @@ def test_the_fingerprint_does_not_move_with_time_address_cpu_or_build() -> None:
             ConsoleKind.SOFT_LOCKUP,
             "soft lockup",
         ),
+        ("BUG: workqueue lockup - pool cpus=0 node=0", ConsoleKind.SOFT_LOCKUP, "soft lockup: workqueue lockup"),
         ("test_maps invoked oom-killer: gfp_mask=0xcc0", ConsoleKind.OOM, "OOM: test_maps invoked oom-killer"),
         (
             "BUG: sleeping function called from invalid context at kernel/frob.c:3",

@@ -72,6 +72,10 @@ TEXTS = {
     "prog_tests/linked_funcs.c": (
         '#include "linked_funcs.skel.h"\nvoid test_linked_funcs(void)\n{\n\tlinked_funcs__open();\n}\n'
     ),
+    "prog_tests/lsm.c": 'int stack_mprotect(void)\n{\n\treturn 0;\n}\nvoid test_lsm(void)\n{\n}\n',
+    "prog_tests/iters.c": (
+        'extern int stack_mprotect(void);\nvoid test_iters(void)\n{\n\tif (stack_mprotect())\n\t\treturn;\n}\n'
+    ),
     "prog_tests/scale.c": 'void test_scale(void)\n{\n\trun("./loop1.bpf.o");\n}\n',
     "prog_tests/reloc.c": (
         '#define CASE(name) { .file = "btf__reloc_" #name ".bpf.o" }\nvoid test_reloc(void)\n{\n\tall();\n}\n'
@@ -158,6 +162,13 @@ def test_what_cannot_be_built_is_left_out_and_said() -> None:
         ("attr_size", "prog_tests/attr_size.c includes attr_size.skel.h, which the tree has no program for")
     ]
     assert "attr_size.c" not in selection.prog_tests
+
+
+def test_a_file_that_calls_into_another_brings_it_along() -> None:
+    selection = select([SELFTESTS + "prog_tests/iters.c"], TREE, core=[])
+    assert selection.names == ("iters",)
+    assert selection.prog_tests == ("iters.c", "lsm.c")
+    assert select([SELFTESTS + "prog_tests/lsm.c"], TREE, core=[]).prog_tests == ("lsm.c",)
 
 
 def test_a_selection_can_be_narrowed_to_what_failed() -> None:

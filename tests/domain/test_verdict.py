@@ -150,7 +150,7 @@ def test_no_results_no_verdict() -> None:
 def test_a_machine_that_dies_only_with_the_patches() -> None:
     judged = verdict(run=steps(selftests=FAIL))
     assert judged.verdict is Verdict.REGRESSED
-    assert judged.sentence == "v3 ends the machine: why selftests. 2 tests are as on the base."
+    assert judged.sentence == "v3 cuts the tests short: why selftests. 2 tests are as on the base."
 
 
 def test_a_machine_that_dies_on_the_base_too() -> None:

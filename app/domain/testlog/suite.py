@@ -38,7 +38,8 @@ class SuiteSummary:
 
     `complete`: it reached its own summary, so that a test which is absent did not exist. `crash`: what killed the test
     program, when it said so. `last_test`: the last top-level test that reported. `dropped`: how many results, or lines
-    that look like one, came after MAX_RESULTS.
+    that look like one, came after MAX_RESULTS. `agrees`: the suite counted what was read, so that nothing was lost on
+    the way; None where it does not say.
     `rest`: the last output (at most 4,000 characters) that belongs to no result.
     """
 
@@ -46,6 +47,7 @@ class SuiteSummary:
     complete: bool
     tally: Tally
     claimed: ClaimedSummary | None
+    agrees: bool | None
     crash: str | None
     last_test: str | None
     dropped: int
@@ -81,6 +83,7 @@ class SuiteParser(ABC):
         self._claimed: ClaimedSummary | None = None
         self._crash: str | None = None
         self._last_test: str | None = None
+        self._rest = ""
         self._dropped = 0
         self._explained = 0
         self._names: Counter[str] = Counter()
@@ -148,12 +151,17 @@ class SuiteParser(ABC):
             log_end=span.end if span else None,
         )
 
+    def _agrees(self) -> bool | None:
+        """Compare what the suite counted with what was read; suites count differently."""
+        return None
+
     def _explain(self, log: Sequence[str]) -> Explanation:
         self._explained += 1
         return explain(log) if self._explained <= MAX_EXPLAINED else explain_briefly(log)
 
     def _summary(self, rest: Sequence[str]) -> SuiteSummary:
         count = self._outcomes
+        self._rest = "\n".join(rest)[-_MAX_REST:] or self._rest
         tally = Tally(
             tests=self._tests,
             leaves=count.total(),
@@ -167,8 +175,9 @@ class SuiteParser(ABC):
             complete=self.complete,
             tally=tally,
             claimed=self._claimed,
+            agrees=self._agrees(),
             crash=self._crash,
             last_test=self._last_test,
             dropped=self._dropped,
-            rest="\n".join(rest)[-_MAX_REST:],
+            rest=self._rest,
         )

@@ -57,6 +57,7 @@ class TestProgsParser(SuiteParser):
         self._log_end = 0
         self._failed: set[str] = set()
         self._repeating = False
+        self._counted = [0, 0]
 
     def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
@@ -108,7 +109,13 @@ class TestProgsParser(SuiteParser):
             self._crash = self._crash or f"caught signal {int(signal[1])}"
         elif summary := _SUMMARY.match(line):
             passed, subtests, skipped, failed = map(int, summary.groups())
-            self._claimed = ClaimedSummary(passed=passed, subtests=subtests, skipped=skipped, failed=failed)
+            before = self._claimed or ClaimedSummary(passed=0, subtests=0, skipped=0, failed=0)
+            self._claimed = ClaimedSummary(
+                passed=before.passed + passed,
+                subtests=(before.subtests or 0) + subtests,
+                skipped=before.skipped + skipped,
+                failed=before.failed + failed,
+            )
             self.complete = True
             self._repeating = False
 
@@ -131,6 +138,7 @@ class TestProgsParser(SuiteParser):
 
     def _subtest(self, test: _OpenTest, name: str, outcome: Outcome) -> TestResult | None:
         test.subtests += 1
+        self._counted[0] += outcome is Outcome.PASS
         if outcome is not Outcome.FAIL:
             # Only a failing subtest's log is printed: what stands here is the test's own.
             test.own_log += self._log.lines()[: _MAX_OWN_LOG - len(test.own_log)]
@@ -140,6 +148,7 @@ class TestProgsParser(SuiteParser):
         return self._record(name, outcome, parent=test.name, why=self._explain(span.lines), span=span)
 
     def _test(self, test: _OpenTest, outcome: Outcome, more: str) -> TestResult | None:
+        self._counted[1] += outcome is Outcome.FAIL
         if outcome is not Outcome.FAIL:
             why = Explanation(message=_remark(more), detail=None) if more else None
             return self._record(test.name, outcome, aggregate=test.subtests > 0, why=why)
@@ -149,6 +158,12 @@ class TestProgsParser(SuiteParser):
             why = Explanation(message=_failed_subtests(test), detail=why.detail)
         span_or_none = span if span.lines else None
         return self._record(test.name, outcome, aggregate=bool(test.failed), why=why, span=span_or_none)
+
+    def _agrees(self) -> bool | None:
+        """Compare passed subtests and failed tests, which test_progs counts as they are here."""
+        if self._claimed is None:
+            return None
+        return [self._claimed.subtests, self._claimed.failed] == self._counted
 
     def _span(self) -> Span:
         return Span(lines=tuple(self._log.lines()), start=self._log_start, end=self._log_end)

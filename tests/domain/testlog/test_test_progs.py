@@ -96,6 +96,15 @@ def test_the_suites_own_summary_old_and_new_form() -> None:
     assert (newer.claimed.passed, newer.claimed.subtests, newer.claimed.failed) == (539, 4358, 39)
 
 
+def test_what_was_read_is_held_against_what_the_suite_counted() -> None:
+    assert read(PASSING)[1].summary.agrees
+    assert read(FAILING)[1].summary.agrees
+    lost = PASSING.replace(b"#12/2    bpf_iter/ksym:OK\n", b"")
+    assert read(lost)[1].summary.agrees is False
+    assert read(PASSING[:100])[1].summary.agrees is None
+    assert read(PASSING + FAILING)[1].summary.agrees
+
+
 def test_the_error_summary_does_not_double() -> None:
     results, end = read(FAILING)
     assert [str(result.key) for result in results] == [
@@ -216,7 +225,7 @@ def test_memory_stays_bounded_whatever_is_printed(piece: bytes) -> None:
     parser = TestProgsParser()
     tracemalloc.start()
     try:
-        for _ in range(64):
+        for _ in range(24):
             parser.feed(piece)
         held, _ = tracemalloc.get_traced_memory()
         parser.finish()
