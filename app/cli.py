@@ -7,13 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
-from app.config import settings
 from app.errors import RerollError, SubmissionError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from app.config import Settings
 
 # Imports inside commands: `reroll inspect` must start fast, and a worker needs no web framework.
 # ruff: noqa: PLC0415
@@ -41,7 +44,7 @@ def up(pool: Annotated[list[str] | None, typer.Option(help="One worker for each;
     from app.up import serve
 
     configure()
-    asyncio.run(serve(settings(), pools=pool or ["default"]))
+    asyncio.run(serve(_settings(), pools=pool or ["default"]))
 
 
 @app.command()
@@ -62,7 +65,7 @@ def track(reference: Annotated[str, typer.Argument(help="A Message-ID or an arch
     with _transaction() as session:
         thread = tracking.track(session, reference, requested_by="command line")
         message_id = thread.message_id
-    typer.echo(f"queued: {message_id}; see {settings().public_url}/threads")
+    typer.echo(f"queued: {message_id}; see {_settings().public_url}/threads")
 
 
 @app.command()
@@ -74,7 +77,7 @@ def web() -> None:
     from app.main import create_app
 
     configure()
-    use = settings()
+    use = _settings()
     uvicorn.run(create_app(use), host=use.listen_host, port=use.listen_port, log_level="warning")
 
 
@@ -89,7 +92,7 @@ def doctor() -> None:
     """Probe every tool with its version, and KVM by a real boot; say how to get what is missing."""
     from app.doctor import report
 
-    raise typer.Exit(asyncio.run(report(settings())))
+    raise typer.Exit(asyncio.run(report(_settings())))
 
 
 @database.command("upgrade")
@@ -98,7 +101,7 @@ def upgrade_database() -> None:
     from app.stack import prepare_database
 
     with _database_running():
-        prepare_database(settings())
+        prepare_database(_settings())
 
 
 @token.command("create")
@@ -154,11 +157,17 @@ def inspect_console(
     show_console(file, as_json=as_json)
 
 
+def _settings() -> "Settings":
+    from app.config import settings
+
+    return settings()
+
+
 @contextmanager
 def _database_running() -> Iterator[None]:
     from app.db.url import embedded_cluster
 
-    cluster = embedded_cluster(settings())
+    cluster = embedded_cluster(_settings())
     if cluster is None:
         yield
     else:
@@ -167,14 +176,14 @@ def _database_running() -> Iterator[None]:
 
 
 @contextmanager
-def _transaction() -> Iterator[Session]:
+def _transaction() -> "Iterator[Session]":
     from app.db.session import make_engine, make_sessions
     from app.db.url import database_url
     from app.stack import prepare_database
 
     with _database_running():
-        prepare_database(settings())
-        engine = make_engine(database_url(settings()))
+        prepare_database(_settings())
+        engine = make_engine(database_url(_settings()))
         with make_sessions(engine).begin() as session:
             yield session
         engine.dispose()
