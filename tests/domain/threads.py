@@ -22,7 +22,7 @@ def change(name: str = "core", lines: int = 4, salt: str = "") -> str:
         f"--- a/kernel/bpf/{name}.c\n"
         f"+++ b/kernel/bpf/{name}.c\n"
         f"@@ -10,3 +10,{3 + lines} @@ static int {name}(void)\n"
-        f" \tint err;\n \n{added}\n \treturn 0;\n"
+        f" \tint err;\n \tint done;\n{added}\n \treturn 0;\n"
     )
 
 
