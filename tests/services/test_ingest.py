@@ -1,0 +1,111 @@
+"""Threads in the database: once, whole, and linked whatever the order they come in."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from app.db.models import Comment, Message, MessageKind, Patch, Revision, Series
+from app.domain.message import parse_message, split_mbox
+from app.services.ingest import ingest
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "thread"
+LORE = Path(__file__).resolve().parents[3] / "shared" / "lore"
+
+
+def mails_of(version: int) -> tuple[bytes, ...]:
+    return split_mbox((EXAMPLE / f"v{version}.mbox").read_bytes())
+
+
+def shape(session):
+    """What is stored of the one series: each revision's label, link and counts."""
+    patches = select(func.count()).where(Patch.revision_id == Revision.id).scalar_subquery()
+    comments = select(func.count()).where(Comment.revision_id == Revision.id).scalar_subquery()
+    rows = session.execute(
+        select(Revision.label, Revision.link_to, patches, comments).order_by(Revision.series_id, Revision.position)
+    )
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3, 4), (4, 3, 2, 1), (3, 1, 4, 2)])
+def test_revisions_come_together_in_any_order(sessions, order):
+    for version in order:
+        with sessions.begin() as session:
+            ingest(session, mails_of(version), thread_id=None)
+    with sessions() as session:
+        assert session.scalar(select(func.count(Series.id))) == 1
+        found = shape(session)
+    assert [(label, link, patches) for label, link, patches, _ in found] == [
+        ("v1", None, 8),
+        ("v2", "v1", 8),
+        ("v3", "v2", 8),
+        ("v4", "v3", 8),
+    ]
+
+
+def test_every_mail_is_stored_once_and_the_same_thread_again_changes_nothing(sessions):
+    for _ in range(2):
+        with sessions.begin() as session:
+            for version in (1, 2, 3, 4):
+                ingest(session, mails_of(version), thread_id=None)
+    raws = [raw for version in (1, 2, 3, 4) for raw in mails_of(version)]
+    with sessions() as session:
+        stored = set(session.scalars(select(Message.message_id)))
+        kinds = dict(session.execute(select(Message.kind, func.count()).group_by(Message.kind)).all())
+        assert session.scalar(select(func.count(Revision.id))) == 4
+        comments = session.scalar(select(func.count(Comment.id)))
+    assert stored == {parse_message(raw).message_id for raw in raws}
+    assert kinds == {MessageKind.COVER: 4, MessageKind.PATCH: 32, MessageKind.COMMENT: comments}
+    assert comments == len(raws) - 36
+
+
+def test_a_late_comment_finds_its_patch_and_ids_stay(sessions):
+    mails = mails_of(1)
+    with sessions.begin() as session:
+        ingest(session, mails[:9], thread_id=None)
+    with sessions() as session:
+        before = {one.position: one.id for one in session.scalars(select(Patch))}
+    with sessions.begin() as session:
+        ingest(session, mails[9:], thread_id=None)
+    with sessions() as session:
+        assert {one.position: one.id for one in session.scalars(select(Patch))} == before
+        on_patches = session.scalar(select(func.count()).where(Comment.patch_id.is_not(None)))
+        assert on_patches
+
+
+def test_nothing_of_a_thread_is_stored_when_storing_fails(sessions):
+    def failing():
+        with sessions.begin() as session:
+            ingest(session, mails_of(1), thread_id=None)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
+    with sessions() as session:
+        assert session.scalar(select(func.count(Message.id))) == 0
+
+
+def test_hostile_mails_are_kept_with_their_reason(sessions):
+    mails = [b"", b"\x00\xff\xfe", b"Subject: =?utf-8?q?=00=ED=A0=80?=\nFrom: \x00\n\nbody \x00\n", b"no header at all"]
+    with sessions.begin() as session:
+        assert ingest(session, mails, thread_id=None) == []
+    with sessions() as session:
+        rows = session.scalars(select(Message)).all()
+    assert len(rows) == len({parse_message(one).message_id for one in mails})
+    assert all(row.reason for row in rows)
+
+
+@pytest.mark.skipif(not LORE.is_dir(), reason="the threads of ../shared/lore are not there")
+def test_real_threads_are_accounted_for_mail_by_mail(sessions):
+    expected = set()
+    for file in sorted(LORE.glob("*.mbox.gz")):
+        raws = split_mbox(gzip.decompress(file.read_bytes()))
+        expected |= {parse_message(raw).message_id for raw in raws}
+        with sessions.begin() as session:
+            ingest(session, raws, thread_id=None)
+    with sessions() as session:
+        assert set(session.scalars(select(Message.message_id))) == expected
+        linked = select(Revision.label).join(Series, Revision.series_id == Series.id)
+        linked = linked.where(Series.title.startswith("bpf: Allow access to const void")).order_by(Revision.position)
+        assert session.scalars(linked).all() == ["v1", "v2", "v3", "v4"]
