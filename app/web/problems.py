@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from app.errors import InfrastructureError, NotFoundError, SubmissionError
 from app.web.render import render_error
+from app.web.security import SignInNeededError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
@@ -95,6 +97,11 @@ def _unexpected(request: Request, error: Exception) -> Response:
     return answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "This is a fault of ours; it has been written to the log.")
 
 
+def _sign_in(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInNeededError)
+    return RedirectResponse(f"/sign-in?next={quote(error.next_path, safe='')}", HTTPStatus.SEE_OTHER)
+
+
 def install(app: FastAPI) -> None:
     """Give every kind of error its answer."""
     app.add_exception_handler(HTTPException, _http)
@@ -103,4 +110,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InfrastructureError, _ours)
     for lost in (OperationalError, InterfaceError):
         app.add_exception_handler(lost, _no_database)
+    app.add_exception_handler(SignInNeededError, _sign_in)
     app.add_exception_handler(Exception, _unexpected)

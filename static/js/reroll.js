@@ -31,3 +31,6 @@ if (log) {
     if (follow) log.scrollTop = log.scrollHeight;
   }).observe(log, { childList: true });
 }
+
+// When the live view of a run ends there is more to show: the verdict, the results.
+document.addEventListener("over", () => location.reload());

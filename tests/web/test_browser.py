@@ -30,6 +30,17 @@ PAGES = {
     "run-failed": "/runs/3",
     "baseline": "/runs/1",
     "run-live": "/runs/6",
+    "patch": "/patches/13",
+    "message": "/messages/1",
+    "tests": "/tests",
+    "test": "/tests/1",
+    "workers": "/workers",
+    "threads": "/threads",
+    "thread": "/threads/1",
+    "thread-failed": "/threads/2",
+    "report": "/reports/1",
+    "sign-in": "/sign-in",
+    "docs": "/docs",
     "not-found": "/series/4711",
 }
 SIZES = {"wide": 1400, "narrow": 400}
