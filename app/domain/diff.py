@@ -196,6 +196,8 @@ class _Reader:
         self.at += 1
         while (old_left > 0 or new_left > 0) and self.at < len(self.lines):
             first = self.lines[self.at][:1]
+            if first == "" and self.at == len(self.lines) - 1:
+                break
             if first in (" ", ""):  # some mailers strip the blank of an empty context line
                 old_left, new_left = old_left - 1, new_left - 1
             elif first == "-":

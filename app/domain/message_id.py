@@ -10,7 +10,7 @@ MAX_LENGTH = 998  # RFC 5322, 2.1.1: no line is longer
 
 _BRACKETED = re.compile(r"<([^<>]{1,2000})>")
 _BLANKS = re.compile(r"\s+")
-_BARE = re.compile(r"[^\s<>\"/@]+[^\s<>\"@]*@[^\s<>\"@]+")
+_BARE = re.compile(r"[^\s<>\"/@\ufffd]+[^\s<>\"@\ufffd]*@[^\s<>\"@\ufffd]+")
 # What lore puts after a Message-ID in a path.
 _LORE_TAILS = frozenset({"T", "t", "raw", "R", "s", "d", "t.mbox.gz", "t.atom", "t.atom.gz", "raw.gz", "t.mbox"})
 

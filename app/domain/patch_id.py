@@ -25,9 +25,9 @@ class _PatchId:
         if self._before == _IN_HEADER and not self._header(line):
             return line.startswith(("index ", "GIT binary patch", "Binary files"))
         if self._binary:
-            if not line.startswith("diff "):
-                return True
-            self._binary, self._before = False, _IN_HEADER
+            if line.startswith("diff "):  # and git does not hash this line
+                self._binary, self._before = False, _IN_HEADER
+            return True
         if self._before == 0 and self._after == 0:
             if line.startswith("@@ -"):
                 counts = _COUNTS.match(line)

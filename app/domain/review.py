@@ -11,7 +11,8 @@ from app.domain.message import Message
 from app.domain.trailer import Trailer, given, parse_trailers
 
 MAX_QUOTES = 200
-_QUOTE = re.compile(r"^((?:>[ \t]?)+)(.*)$")
+_QUOTE = re.compile(r"((?:> ?)*>) ?(.*)")
+_HEADER = re.compile(r"(?:diff --git \S+ b/(?P<file>\S+)|@@ -(?P<old>\d+)(?:,\d+)? \+(?P<new>\d+)(?:,\d+)? @@)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,52 +69,96 @@ def find_anchors(body: str, files: Sequence[FileDiff]) -> tuple[Anchor, ...]:
     """The points of a reply, each at the diff line that is quoted last above it.
 
     A reply walks through the patch from top to bottom, so of several equal lines the first one after the
-    previous quote is meant; quotes are compared without blanks, since mailers rewrap and reindent them.
+    previous quote is meant, and one in the file whose header is quoted; quotes are compared without blanks, and two
+    quoted lines that a mailer made of one are joined again.
     """
-    index = _index(files)
-    anchors: list[Anchor] = []
-    place: _Place | None = None
-    quoted, said, cursor = "", [], -1
+    walk = _Walk(files)
     for line in body.split("\n"):
         quote = _QUOTE.match(line) if line.startswith(">") else None
         if quote is None:
-            said.append(line)
-            continue
-        if place is not None and (text := "\n".join(said).strip()):
-            anchors.append(Anchor(path=place.path, line=place.line, removed=place.removed, quoted=quoted, text=text))
-            if len(anchors) >= MAX_QUOTES:
-                break
-            place = None
-        said = []
-        found = _next(index.get(_squeezed(quote[2]), ()), cursor)
-        if found is not None and quote[1].count(">") == 1:
-            place, quoted, cursor = found, quote[2], found.at
-    text = "\n".join(said).strip()
-    if place is not None and text and len(anchors) < MAX_QUOTES:
-        anchors.append(Anchor(path=place.path, line=place.line, removed=place.removed, quoted=quoted, text=text))
-    return tuple(anchors)
+            walk.say(line)
+        else:
+            walk.quote(quote[2], depth=quote[1].count(">"))
+        if len(walk.anchors) >= MAX_QUOTES:
+            break
+    walk.end_point()
+    return tuple(walk.anchors[:MAX_QUOTES])
 
 
-def _index(files: Sequence[FileDiff]) -> dict[str, list[_Place]]:
-    index: dict[str, list[_Place]] = {}
-    at = 0
-    for each in files:
-        for hunk in each.hunks:
-            old, new = hunk.old_start, hunk.new_start
-            for line in hunk.lines:
-                removed, added = line.startswith("-"), line.startswith("+")
-                place = _Place(path=each.path, line=old if removed else new, removed=removed, at=at)
-                if len(key := _squeezed(line)) > 1:
-                    index.setdefault(key, []).append(place)
-                old += not added
-                new += not removed
-                at += 1
-    return index
+class _Walk:
+    """Follows a reply through the diff that it quotes."""
+
+    def __init__(self, files: Sequence[FileDiff]) -> None:
+        self.anchors: list[Anchor] = []
+        self._places: dict[str, list[_Place]] = {}
+        self._files: dict[str | None, int] = {}
+        self._hunks: dict[tuple[int, int], list[int]] = {}
+        self._index(files)
+        self._cursor = -1
+        self._place: _Place | None = None
+        self._quoted = ""
+        self._unfound = ""
+        self._said: list[str] = []
+
+    def _index(self, files: Sequence[FileDiff]) -> None:
+        at = 0
+        for each in files:
+            for name in (each.old_path, each.new_path):
+                self._files.setdefault(name, at)
+            for hunk in each.hunks:
+                old, new = hunk.old_start, hunk.new_start
+                self._hunks.setdefault((old, new), []).append(at)
+                for line in hunk.lines:
+                    removed, added = line.startswith("-"), line.startswith("+")
+                    place = _Place(path=each.path, line=old if removed else new, removed=removed, at=at)
+                    if len(key := _squeezed(line)) > 1:
+                        self._places.setdefault(key, []).append(place)
+                    old += not added
+                    new += not removed
+                    at += 1
+
+    def say(self, line: str) -> None:
+        self._said.append(line)
+
+    def quote(self, text: str, *, depth: int) -> None:
+        self.end_point()
+        if depth != 1:
+            return
+        if header := _HEADER.match(text):
+            self._jump(header)
+            return
+        squeezed = _squeezed(text)
+        found = self._next(squeezed)
+        if found is None and self._unfound:
+            found = self._next(self._unfound + _squeezed(" " + text))
+        self._unfound = squeezed if found is None else ""
+        if found is not None:
+            self._place, self._quoted, self._cursor = found, text, found.at
+
+    def end_point(self) -> None:
+        """What was said since the last quote is a point at the line quoted there."""
+        text = "\n".join(self._said).strip()
+        self._said = []
+        if text and self._place is not None:
+            place = self._place
+            self.anchors.append(
+                Anchor(path=place.path, line=place.line, removed=place.removed, quoted=self._quoted, text=text)
+            )
+            self._place = None
+
+    def _jump(self, header: re.Match[str]) -> None:
+        if header["file"] is not None:
+            at = self._files.get(header["file"])
+        else:
+            hunks = self._hunks.get((int(header["old"]), int(header["new"])), ())
+            at = next((each for each in hunks if each > self._cursor), None)
+        if at is not None:
+            self._cursor = at - 1
+
+    def _next(self, key: str) -> _Place | None:
+        places = self._places.get(key, ())
+        return next((place for place in places if place.at > self._cursor), places[0] if places else None)
 
 
 def _squeezed(line: str) -> str:
     return line[:1].strip() + "".join(line[1:].split())
-
-
-def _next(places: Sequence[_Place], cursor: int) -> _Place | None:
-    return next((place for place in places if place.at > cursor), places[0] if places else None)

@@ -1,0 +1,115 @@
+"""Comments: who made them, what they give, and the line they are about."""
+
+import pytest
+
+from app.domain.bots import Bot, identify
+from app.domain.diff import parse_files
+from app.domain.message import Message, parse_message
+from app.domain.review import find_anchors, read_comment
+from app.domain.series import parse_threads
+from tests.domain.threads import REX, Thread, change
+
+FILES = parse_files(change("core") + change("other"))
+
+
+def mail(text: str, author: str = REX) -> Message:
+    return parse_message(f"From: {author}\nSubject: Re: [PATCH] t\nMessage-ID: <r@x>\n\n{text}".encode())
+
+
+def quoted(diff: str) -> str:
+    return "".join(f"> {line}\n" for line in diff.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("author", "bot"),
+    [
+        ("bot+bpf-ci@kernel.org", Bot.BPF_CI),
+        ("sashiko-bot <sashiko-bot@kernel.org>", Bot.SASHIKO),
+        ("kernel test robot <lkp@intel.com>", Bot.KERNEL_TEST_ROBOT),
+        ("syzbot <syzbot+abc@syzkaller.appspotmail.com>", Bot.SYZBOT),
+        ("syzbot ci <syzbot+ci123@syzkaller.appspotmail.com>", Bot.SYZBOT_CI),
+        ("patchwork-bot+netdevbpf@kernel.org", Bot.PATCHWORK),
+        ("pr-tracker-bot@kernel.org", Bot.PR_TRACKER),
+        ("Example CI bot <checks-bot@example.org>", Bot.OTHER),
+        (REX, None),
+        ("Abbot Robotham <abbot@example.org>", None),
+    ],
+)
+def test_bots_and_people(author: str, bot: Bot | None) -> None:
+    assert identify(mail("Text.", author)) is bot
+
+
+def test_the_review_of_bpf_ci_is_told_from_its_results() -> None:
+    text = "> quoted\nIs that right?\n\n---\nAI reviewed your patch. Please fix the bug.\n"
+    assert identify(mail(text, "bot+bpf-ci@kernel.org")) is Bot.BPF_CI_REVIEW
+
+
+def test_points_stand_at_the_line_quoted_above_them() -> None:
+    text = "On Monday Ann wrote:\n" + quoted(change("core")[:-10]) + "\nWhy four?\n"
+    text = text.replace(">  \tint done;", ">  \tint done;\n\nUnused.\n")
+    anchors = find_anchors(text, FILES)
+    assert [(anchor.path, anchor.line, anchor.text) for anchor in anchors] == [
+        ("kernel/bpf/core.c", 11, "Unused."),
+        ("kernel/bpf/core.c", 15, "Why four?"),
+    ]
+
+
+def test_a_trimmed_quote_of_the_second_file() -> None:
+    text = "> diff --git a/kernel/bpf/other.c b/kernel/bpf/other.c\n\n[...]\n\n> +\tcall_other_2(state);\nRename it.\n"
+    (anchor,) = [each for each in find_anchors(text, FILES) if each.text == "Rename it."]
+    assert (anchor.path, anchor.line, anchor.removed) == ("kernel/bpf/other.c", 14, False)
+
+
+def test_the_file_that_is_quoted_decides_between_equal_lines() -> None:
+    text = "> diff --git a/kernel/bpf/other.c b/kernel/bpf/other.c\n> [...]\n>  \tint err;\nHere.\n"
+    (anchor,) = find_anchors(text, FILES)
+    assert (anchor.path, anchor.line) == ("kernel/bpf/other.c", 10)
+
+
+def test_a_quote_that_a_mailer_wrapped() -> None:
+    files = parse_files(
+        change("core").replace("call_core_1(state)", "call_core_1(state, with, many, more, words, than, fit)")
+    )
+    text = "> +\tcall_core_1(state, with, many, more,\n> words, than, fit);\nToo long.\n"
+    (anchor,) = find_anchors(text, files)
+    assert (anchor.line, anchor.text) == (13, "Too long.")
+
+
+def test_an_answer_to_a_quote_of_a_quote_is_no_point_at_the_line() -> None:
+    assert find_anchors("> > +\tcall_core_1(state);\n> Rename it.\nDone.\n", FILES) == ()
+
+
+def test_a_removed_line_has_its_number_in_the_old_file() -> None:
+    files = parse_files(
+        change("core").replace("+\tcall_core_0", "-\tcall_core_0").replace("-10,3 +10,7", "-10,4 +10,6")
+    )
+    (anchor,) = find_anchors("> -\tcall_core_0(state);\nKeep it.\n", files)
+    assert (anchor.line, anchor.removed) == (12, True)
+
+
+def test_trailers_of_a_reply() -> None:
+    text = (
+        "> Acked-by: Quoted <q@x>\nFine.\n\nReviewed-by: Rex Reviewer <rex@elsewhere.example>\n"
+        'tested-by: Ben <ben@example.net>\nFixes: 0123456789ab ("x")\nCc: a@b\n'
+    )
+    comment = read_comment(mail(text), patch_position=1, files=())
+    assert [(trailer.name, trailer.agrees) for trailer in comment.trailers] == [
+        ("Reviewed-by", True),
+        ("Tested-by", False),
+        ("Fixes", False),
+    ]
+
+
+def test_comments_hang_at_their_patch() -> None:
+    thread = Thread()
+    keys = thread.series("PATCH", 2)
+    thread.post(
+        "Re: [PATCH 2/2] core: Step 2",
+        to=keys[2],
+        author=REX,
+        body="> +\tcall_core2_1(state);\nWhy?\n\nAcked-by: R <rex@example.com>\n",
+    )
+    (revision,) = parse_threads(thread.messages).series[0].revisions
+    (comment,) = revision.comments
+    assert (comment.patch_position, comment.is_bot, comment.anchors[0].path) == (2, False, "kernel/bpf/core2.c")
+    assert [trailer.agrees for trailer in comment.trailers] == [True]
