@@ -23,6 +23,7 @@ _TAIL_BYTES = 64 * 1024
 _PASSED = re.compile(r"^\S+:PASS:.* nsec$")
 _FAILED = re.compile(r"^\S+?:FAIL:")
 _TROUBLE = re.compile(r"(?i)\b(?:error|fail|failed|unexpected|expected|cannot|can't|unable|invalid|abort|assert)")
+_TWICE = re.compile(r"^(.{1,100}) (unexpected \1: )")
 _LOCATION = re.compile(r"^\S+?:FAIL:(?:\d+\s*)?")
 
 
@@ -107,9 +108,9 @@ def explain_briefly(log: Sequence[str]) -> Explanation:
 
 
 def _without_place(line: str) -> str:
-    """Drop `func:FAIL:123 ` where a sentence remains."""
+    """Drop `func:FAIL:123 ` where a sentence remains, and the name that ASSERT_EQ() and its like say twice."""
     rest = _LOCATION.sub("", line).strip()
-    return rest or line
+    return _TWICE.sub(r"\2", rest) or line
 
 
 def shorten(text: str, limit: int) -> str:

@@ -120,7 +120,7 @@ def test_the_error_summary_does_not_double() -> None:
 def test_why_it_failed() -> None:
     by_name = {result.name: result for result in read(FAILING)[0]}
     failed = by_name["map_init/pcpu lru map, init"]
-    assert failed.message == "map value unexpected map value: actual 7 != expected 9"
+    assert failed.message == "unexpected map value: actual 7 != expected 9"
     assert failed.detail == (
         "check_values:FAIL:map value unexpected map value: actual 7 != expected 9\n"
         "libbpf: map 'hashmap1': something else"
