@@ -262,10 +262,10 @@ class Checkout:
         return tuple(await self._names("diff-tree", "-r", self.base.commit, await self.head()))
 
     async def files(self, folder: str, *, commit: str = "HEAD") -> tuple[str, ...]:
-        """Return the paths of the regular files below `folder` in `commit`; none if it is a symlink."""
+        """Return the paths of the files and symlinks below `folder` in `commit`; none if it is itself a symlink."""
         output = await self._git("ls-tree", "-r", "-z", "--full-tree", commit, "--", f"{folder}/")
         entries = [line.partition(b"\t") for line in output.split(b"\0") if line]
-        return tuple(os.fsdecode(path) for mode, _, path in entries if mode.startswith(b"100"))
+        return tuple(os.fsdecode(path) for mode, _, path in entries if mode.startswith((b"100", b"120")))
 
     async def texts(self, paths: Sequence[str], *, commit: str = "HEAD") -> dict[str, str]:
         """Return the texts of `paths` as committed: never through a symlink that a patch put into the worktree."""
