@@ -22,13 +22,13 @@ _FROM_LINE = re.compile(rb"\A>?From [^\n]*\n")
 
 
 class Archive:
-    """One inbox under `root`: served at `origin`, which any process here may add mails to.
+    """One inbox under the folder `root`: served at `origin`, which any process here may add mails to.
 
     `search` False makes an inbox without full-text index, as some archives are; it matters when the inbox is made.
     """
 
     def __init__(self, root: Path, *, name: str = "example", port: int = 0, search: bool = True) -> None:
-        self._root = root
+        self.root = root
         self._inbox = root / name
         self._name = name
         self._port = port or free_port()
@@ -51,7 +51,7 @@ class Archive:
         self.make()
         self._call("git", "config", "-f", self._env["PI_CONFIG"], f"publicinbox.{self._name}.url", self.origin)
         argv = ["public-inbox-httpd", "-l", f"http://{HOST}:{self._port}", "-W0"]
-        with listening(argv, port=self._port, env=self._env, log=self._root / "httpd.log") as server:
+        with listening(argv, port=self._port, env=self._env, log=self.root / "httpd.log") as server:
             self._server = server
             try:
                 yield self
@@ -60,7 +60,7 @@ class Archive:
 
     def make(self) -> None:
         """Make an empty inbox (public-inbox-v2-format(5)) unless there is one."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         if not (self._inbox / "git" / "0.git" / "HEAD").exists():
             options = ("-V2", "-L", self._level, "-j1")
             address = f"{self._name}@lists.example.org"
@@ -72,7 +72,7 @@ class Archive:
         Raises:
             InfrastructureError: git or public-inbox refuses.
         """
-        with (self._root / "add.lock").open("w") as lock:
+        with (self.root / "add.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             new: dict[str, bytes] = {}
             for mail in mails:
@@ -116,4 +116,4 @@ class Archive:
             raise InfrastructureError(f"cannot start {argv[0]} (Debian package public-inbox): {error}") from error
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip()[-1000:]
-            raise InfrastructureError(f"{argv[0]} failed ({done.returncode}) in {self._root}: {said}")
+            raise InfrastructureError(f"{argv[0]} failed ({done.returncode}) in {self.root}: {said}")

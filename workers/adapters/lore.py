@@ -123,7 +123,7 @@ class LoreClient:
                     asked_for = response.headers.get("Retry-After")
                     said = f"answered {response.status_code}"
             except TimeoutError:
-                said = f"was not done after {self._whole_s:.0f} s"
+                said = f"was not done after {self._whole_s:g} s"
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 said = f"gave no answer ({type(error).__name__}: {error})"
             if attempt == TRIES:

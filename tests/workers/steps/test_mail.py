@@ -62,8 +62,14 @@ class Office:
         await send_report(self.sessions, self.settings, mailer, lore or self.lore, self.report_id)
 
 
+@pytest.fixture(scope="module")
+def inbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    with Archive(tmp_path_factory.mktemp("inbox")).serving() as inbox:
+        yield inbox
+
+
 @pytest.fixture
-def office(sessions: Sessions, settings: Settings, tmp_path: Path) -> Iterator[Office]:
+def office(sessions: Sessions, settings: Settings, inbox: Archive, tmp_path: Path) -> Office:
     chosen = MailSettings(mode=MailMode.SEND, sender="Reroll <reroll@ci.example.org>", to=("bpf@example.org",))
     settings = settings.model_copy(update={"mail": chosen})
     with sessions.begin() as session:
@@ -72,10 +78,9 @@ def office(sessions: Sessions, settings: Settings, tmp_path: Path) -> Iterator[O
         report = queue_report(session, settings, run.id)
         assert report is not None
         report_id, root_id = report.id, revision.root_id
-    with Archive(tmp_path / "inbox").serving() as inbox:
-        inbox.add(mail(root_id, "[PATCH bpf-next v3 0/2] bpf: Count dropped samples per ring"))
-        lore = LoreClient(LoreSettings(origin=inbox.origin, pause=timedelta(0)), tmp_path / "cache")
-        yield Office(sessions=sessions, settings=settings, inbox=inbox, lore=lore, report_id=report_id)
+    inbox.add(mail(root_id, "[PATCH bpf-next v3 0/2] bpf: Count dropped samples per ring"))
+    lore = LoreClient(LoreSettings(origin=inbox.origin, pause=timedelta(0)), tmp_path / "cache")
+    return Office(sessions=sessions, settings=settings, inbox=inbox, lore=lore, report_id=report_id)
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +90,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_report_is_sent_and_stands_in_the_thread(office: Office, tmp_path: Path) -> None:
-    with delivering(tmp_path / "inbox", tmp_path / "maildir") as port:
+    with delivering(office.inbox.root, tmp_path / "maildir") as port:
         await office.send(port)
         await office.send(port)  # the queue may start a task twice
 
