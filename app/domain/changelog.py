@@ -11,26 +11,26 @@ from app.domain.trailer import parse_declared
 MAX_LINKS = 100
 MAX_TEXT = 1 << 18  # characters of a mail that are searched for a change log
 
-_LABEL = r"(?:rfc[ -]?)?v\d{1,3}(?:\.\d{1,2})?|rfc(?:[ -]?\d{1,3})?"
+LABEL = r"(?:rfc[ -]?)?v\d{1,3}(?:\.\d{1,2})?|rfc(?:[ -]?\d{1,3})?"
 _IS_LABEL = re.compile(r"(?:rfc)?v\d{1,3}(?:\.\d{1,2})?|rfc\d{0,3}")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9.]*[a-z0-9]")
 _BULLET = r"[ \t*+#\u2022.\u2013-]{0,20}"
 _STEP = re.compile(
-    rf"{_BULLET}(?:(?:changes?:?|changelog:?|from|between) +)?(?P<old>{_LABEL}) {{0,3}}"
-    rf"(?:-+>|=+>|→|to|\.\.|and) {{0,3}}(?P<new>{_LABEL})\b",
+    rf"{_BULLET}(?:(?:changes?:?|changelog:?|from|between) +)?(?P<old>{LABEL}) {{0,3}}"
+    rf"(?:-+>|=+>|→|to|\.\.|and) {{0,3}}(?P<new>{LABEL})\b",
     re.IGNORECASE,
 )
 _SINCE = re.compile(
     rf"{_BULLET}(?:changes?|changelog|changed|diff|delta) +(?:since|from|vs\.?|relative to|compared to) +"
-    rf"(?P<old>{_LABEL})\b",
+    rf"(?P<old>{LABEL})\b",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    rf"{_BULLET}(?:changes? +(?:in|for) +|changelog +)?\[?(?P<new>{_LABEL})\]?:? {{0,3}}$", re.IGNORECASE
+    rf"{_BULLET}(?:changes? +(?:in|for) +|changelog +)?\[?(?P<new>{LABEL})\]?:? {{0,3}}$", re.IGNORECASE
 )
 _FOOTNOTE_USE = re.compile(
-    rf"(?:^|[\s(*-])(?P<label>{_LABEL}) ?(?:links?)? ?[:(]? ?\[(?P<note>\d{{1,2}})\]", re.IGNORECASE
+    rf"(?:^|[\s(*-])(?P<label>{LABEL}) ?(?:links?)? ?[:(]? ?\[(?P<note>\d{{1,2}})\]", re.IGNORECASE
 )
 _FOOTNOTE_AFTER = re.compile(r">?\s*\[(?P<note>\d{1,2})\]\s*")
 _FOOTNOTE = re.compile(r"\s*\[(?P<note>\d{1,2})\]:?\s*<?")
