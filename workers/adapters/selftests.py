@@ -17,8 +17,8 @@ from workers.adapters.workshop import OBJECTS, SCRATCH, SELFTESTS, SOURCE
 FOLDER = "tools/testing/selftests/bpf"
 LISTS = "/build/lists"
 
-# What the Makefile builds beside the tests: resolve_btfids reads the one, the tool xdp_synproxy holds the other.
-ALWAYS_PROGS = frozenset({"btf_data.c", "xdp_synproxy_kern.c"})
+# What the Makefile builds beside the tests: resolve_btfids reads it.
+ALWAYS_PROGS = frozenset({"btf_data.c"})
 
 # feature-llvm=0: else whichever llvm-config is about decides whether the binary has a disassembler linked in.
 FLAGS = (
