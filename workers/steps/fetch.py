@@ -13,6 +13,8 @@ from app.errors import InfrastructureError, SubmissionError
 from workers.ports import Archive
 
 MAX_THREADS = 30
+MAX_BYTES = 100_000_000
+"""Of all threads together: one thread is bounded by the archive's client, hostile links would add up."""
 MAX_SEARCHES = 8
 TELLING_WORDS = 4
 """Titles shorter than this ("bpf: small fixes") are looked for by the same author only."""
@@ -111,8 +113,9 @@ async def _follow(search: _Search, message_id: str) -> None:
     if message_id in search.known or message_id in search.asked:
         return
     search.asked.add(message_id)
-    if len(search.threads) >= MAX_THREADS:
-        search.notes.append(f"<{message_id}> was not fetched: {MAX_THREADS} threads are the limit")
+    if len(search.threads) >= MAX_THREADS or sum(map(len, search.threads)) >= MAX_BYTES:
+        limit = f"{MAX_THREADS} threads or {MAX_BYTES:,} bytes"
+        search.notes.append(f"<{message_id}> was not fetched: {limit} are the limit")
         return
     try:
         _take(search, message_id, await search.archive.thread(message_id))

@@ -185,7 +185,19 @@ async def test_a_chain_of_links_has_an_end() -> None:
     fetched = await fetch_conversation(archive, "start@example.org")
 
     assert archive.asked == len(fetched.threads) == fetch.MAX_THREADS
-    assert fetched.notes == (f"<{fetch.MAX_THREADS}@example.org> was not fetched: 30 threads are the limit",)
+    assert fetched.notes == (
+        f"<{fetch.MAX_THREADS}@example.org> was not fetched: 30 threads or 100,000,000 bytes are the limit",
+    )
+
+
+async def test_the_threads_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "MAX_BYTES", 1000)
+    archive = Endless()
+
+    fetched = await fetch_conversation(archive, "start@example.org")
+
+    assert sum(map(len, fetched.threads[:-1])) < 1000 <= sum(map(len, fetched.threads))
+    assert archive.asked == len(fetched.threads)
 
 
 @pytest.mark.parametrize("trouble", [SubmissionError("too many"), InfrastructureError("answered 504")])
