@@ -72,12 +72,12 @@ def _verdict(facts: ReportFacts) -> str:
 
 
 def _errors(facts: ReportFacts) -> list[tuple[str, str]]:
-    """Return each error's text under whose it is; the first needs no heading, the verdict has said it."""
-    found, said = [], facts.errors[0].position if facts.errors else None
+    """Return each error's text under whose it is; no heading where that is whose the one before was."""
+    found, before = [], ""
     for error in facts.errors:
         owner = f"Patch {error.position}/{facts.tested.patches}: {error.title}" if error.position else NOBODYS
-        found.append(("" if error.position == said else owner, error.excerpt or error.message))
-        said = error.position
+        found.append(("" if owner == before else owner, error.excerpt or error.message))
+        before = owner
     return found
 
 

@@ -265,6 +265,6 @@ def test_what_stopped_a_run_is_told(session: Session, mailing: Mail) -> None:
         "v1 does not apply: patch 2/2 (bpf: Two).\n\n    error: patch failed: a.c:1\n\nRejected:"
     )
     assert "panic" not in bodies[0]
-    assert "\n\n    kernel/bpf/a.c:3:1: error: no such thing\n" in bodies[1]
+    assert "\n\nPatch 1/2: bpf: One\n\n    kernel/bpf/a.c:3:1: error: no such thing\n" in bodies[1]
     assert "  make kernel/bpf/a.o\n" in bodies[1]
     assert "\n\n    Kernel panic - not syncing: x\n" in bodies[2]
