@@ -114,7 +114,7 @@ class _Walk:
                 for line in hunk.lines:
                     removed, added = line.startswith("-"), line.startswith("+")
                     place = _Place(path=each.path, line=old if removed else new, removed=removed, at=at)
-                    if len(key := _squeezed(line)) > 1:
+                    if len(key := squeezed(line)) > 1:
                         self._places.setdefault(key, []).append(place)
                     old += not added
                     new += not removed
@@ -130,11 +130,11 @@ class _Walk:
         if header := _HEADER.match(text):
             self._jump(header)
             return
-        squeezed = _squeezed(text)
-        found = self._next(squeezed)
+        key = squeezed(text)
+        found = self._next(key)
         if found is None and self._unfound:
-            found = self._next(self._unfound + _squeezed(" " + text))
-        self._unfound = squeezed if found is None else ""
+            found = self._next(self._unfound + squeezed(" " + text))
+        self._unfound = key if found is None else ""
         if found is not None:
             self._place, self._quoted, self._cursor = found, text, found.at
 
@@ -164,5 +164,6 @@ class _Walk:
         return next((place for place in places if place.at > self._cursor), places[0] if places else None)
 
 
-def _squeezed(line: str) -> str:
+def squeezed(line: str) -> str:
+    """A diff line without blanks, but for its first character's meaning: what survives rewrapping and reindenting."""
     return line[:1].strip() + "".join(line[1:].split())

@@ -1,0 +1,232 @@
+"""From one revision to the next: which patch became which, what was dropped, and which remarks are still open."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.domain.diff import changed_lines
+from app.domain.patch_id import patch_id
+from app.domain.review import Anchor, Comment, squeezed
+from app.domain.series import Patch, Revision
+from app.domain.trailer import Trailer
+
+MAX_COMPARED = 40_000  # pairs of patches whose diffs are compared
+_ALIKE = 0.3
+_NEAR = 3  # changed lines on either side that belong to what a remark is about
+
+
+class Change(StrEnum):
+    """What became of a patch."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    ADDED = "added"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A patch of the older revision and what it became in the newer; one side is None for added and dropped."""
+
+    old: Patch | None
+    new: Patch | None
+    change: Change
+    retitled: bool
+    moved: bool
+
+
+def match_patches(old: Revision, new: Revision) -> tuple[Pair, ...]:
+    """Pair the patches of two revisions, in the newer one's order, the dropped ones last.
+
+    In order of trust: the same patch-id, the same title, the most lines in common (30 % of the smaller at least), so
+    that renamed and reordered patches are found.
+    """
+    left, right = list(old.patches), list(new.patches)
+    found: dict[int, Patch] = {}
+    _pair(left, right, found, key=lambda patch: patch_id(patch.diff) or f"no diff {patch.message.message_id}")
+    _pair(left, right, found, key=lambda patch: patch.title.lower())
+    _pair_alike(left, right, found)
+    pairs = [_pair_of(found.get(patch.position), patch) for patch in new.patches]
+    dropped = [Pair(old=patch, new=None, change=Change.DROPPED, retitled=False, moved=False) for patch in left]
+    return (*pairs, *dropped)
+
+
+def _pair(left: list[Patch], right: list[Patch], found: dict[int, Patch], *, key: Callable[[Patch], str]) -> None:
+    waiting: dict[str, list[Patch]] = {}
+    for patch in left:
+        waiting.setdefault(key(patch), []).append(patch)
+    for patch in list(right):
+        if same := waiting.get(key(patch)):
+            found[patch.position] = same.pop(0)
+            left.remove(found[patch.position])
+            right.remove(patch)
+
+
+def _pair_alike(left: list[Patch], right: list[Patch], found: dict[int, Patch]) -> None:
+    if len(left) * len(right) > MAX_COMPARED:
+        return
+    lines = {id(patch): changed_lines(patch.message.files) for patch in (*left, *right)}
+    scored = []
+    for old in left:
+        for new in right:
+            smaller = min(len(lines[id(old)]), len(lines[id(new)]))
+            shared = len(lines[id(old)] & lines[id(new)])
+            if smaller and shared >= _ALIKE * smaller:
+                scored.append((-shared / smaller, -shared, old.position, new.position, old, new))
+    for *_, old, new in sorted(scored, key=lambda each: each[:4]):
+        if old in left and new in right:
+            found[new.position] = old
+            left.remove(old)
+            right.remove(new)
+
+
+def _pair_of(old: Patch | None, new: Patch) -> Pair:
+    if old is None:
+        return Pair(old=None, new=new, change=Change.ADDED, retitled=False, moved=False)
+    same = old.message is new.message or (bool(new.diff) and patch_id(old.diff) == patch_id(new.diff))
+    return Pair(
+        old=old,
+        new=new,
+        change=Change.SAME if same else Change.CHANGED,
+        retitled=old.title != new.title,
+        moved=old.position != new.position,
+    )
+
+
+class Standing(StrEnum):
+    """What the next revision says about a remark on a line."""
+
+    OPEN = "open"
+    CHANGED = "lines changed"  # taken as addressed
+    GONE = "patch dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A remark on a line of an older revision's patch, seen from a newer one.
+
+    `patch_position`, `path`, `line` say where it now stands; they are those of the newer revision when it is OPEN
+    and of the older when not.
+    """
+
+    comment: Comment
+    anchor: Anchor
+    standing: Standing
+    patch_position: int
+    path: str
+    line: int
+
+
+def carry_remarks(old: Revision, new: Revision) -> tuple[Remark, ...]:
+    """Every remark at a line of the older revision, carried to its line in the newer where that is unchanged.
+
+    A remark is taken as addressed when, in the patch that became of the one it is about, the line quoted or a changed
+    line next to it (three on either side) is no longer there.
+    """
+    became = {pair.old.position: pair.new for pair in match_patches(old, new) if pair.old is not None}
+    old_patches = {patch.position: patch for patch in old.patches}
+    remarks: list[Remark] = []
+    for comment in old.comments:
+        patch = old_patches.get(comment.patch_position) if comment.patch_position is not None else None
+        if patch is not None:
+            successor = became.get(patch.position)
+            remarks.extend(_carry(comment, anchor, patch, successor) for anchor in comment.anchors)
+    return tuple(remarks)
+
+
+def _carry(comment: Comment, anchor: Anchor, patch: Patch, successor: Patch | None) -> Remark:
+    place = (patch.position, anchor.path, anchor.line)
+    standing = Standing.GONE
+    if successor is not None:
+        found = _where(anchor, patch, successor)
+        standing = Standing.CHANGED if found is None else Standing.OPEN
+        place = (successor.position, *found) if found is not None else place
+    return Remark(
+        comment=comment, anchor=anchor, standing=standing, patch_position=place[0], path=place[1], line=place[2]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    path: str
+    number: int
+    removed: bool
+    text: str
+
+    @property
+    def changed(self) -> bool:
+        return self.text[:1] in ("+", "-")
+
+
+def _lines(patch: Patch) -> list[_Line]:
+    found = []
+    for each in patch.message.files:
+        for hunk in each.hunks:
+            old, new = hunk.old_start, hunk.new_start
+            for line in hunk.lines:
+                removed, added = line.startswith("-"), line.startswith("+")
+                number = old if removed else new
+                found.append(_Line(path=each.path, number=number, removed=removed, text=squeezed(line)))
+                old += not added
+                new += not removed
+    return found
+
+
+def _where(anchor: Anchor, patch: Patch, successor: Patch) -> tuple[str, int] | None:
+    """The line of the successor that an anchor of the patch is now about, if nothing near it has changed."""
+    before, after = _lines(patch), _lines(successor)
+    wanted = (anchor.path, anchor.line, anchor.removed)
+    at = next((n for n, line in enumerate(before) if (line.path, line.number, line.removed) == wanted), None)
+    if at is None:
+        return None
+    around = before[max(0, at - _NEAR) : at + _NEAR + 1]
+    block = [line.text for line in around if line.changed and line.path == anchor.path]
+    texts = {line.text for line in after}
+    if not all(text in texts for text in block):
+        return None
+    same = [line for line in after if line.text == before[at].text]
+    best = min(same, key=lambda line: (line.path != anchor.path, abs(line.number - anchor.line)), default=None)
+    return (best.path, best.number) if best is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A trailer given to a patch that the next revision's patch does not carry."""
+
+    trailer: Trailer
+    comment: Comment
+    patch: Patch
+
+
+def dropped_trailers(old: Revision, new: Revision) -> tuple[Dropped, ...]:
+    """The trailers that replies gave to the older revision and that the newer one's patches lack.
+
+    A trailer given to the cover counts for all patches. `Fixes` and the trailers of bots are advice, not asked for.
+    """
+    found = []
+    for pair in match_patches(old, new):
+        if pair.old is None or pair.new is None or pair.old.message is pair.new.message:
+            continue
+        carried = pair.new.message.prose.lower()
+        for comment, trailer in _given_to(pair.old.position, old.comments):
+            if trailer.person is not None and not _carries(carried, trailer):
+                found.append(Dropped(trailer=trailer, comment=comment, patch=pair.new))
+    return tuple(found)
+
+
+def _given_to(position: int, comments: Sequence[Comment]) -> Iterable[tuple[Comment, Trailer]]:
+    for comment in comments:
+        if comment.patch_position in (None, position) and not comment.is_bot:
+            for trailer in comment.trailers:
+                yield comment, trailer
+
+
+def _carries(text: str, trailer: Trailer) -> bool:
+    # Reviewers are often carried over with another of their addresses: the name is enough.
+    who = trailer.person
+    assert who is not None
+    return any(
+        line.startswith(f"{trailer.name.lower()}:")
+        and ((who.key and who.key in line) or (who.name and who.name.lower() in line))
+        for line in text.split("\n")
+    )

@@ -1,0 +1,87 @@
+"""What became of patches, remarks and trailers in the next revision."""
+
+from app.domain.evolution import Change, Standing, carry_remarks, dropped_trailers, match_patches
+from app.domain.series import Revision
+from tests.domain.threads import REX, Thread, change
+
+
+def both(thread: Thread) -> tuple[Revision, Revision]:
+    first, second = thread.revisions()
+    return first, second
+
+
+def test_patches_are_matched_across_renames_and_reorders() -> None:
+    thread = Thread()
+    cover = thread.post("[PATCH 0/4] bpf: All")
+    for position, (title, name) in enumerate([("One", "a"), ("Two", "b"), ("Three", "c"), ("Four", "d")], start=1):
+        thread.post(f"[PATCH {position}/4] bpf: {title}", to=cover, diff=change(name, lines=8))
+    cover = thread.post("[PATCH v2 0/4] bpf: All")
+    thread.post("[PATCH v2 1/4] bpf: Two", to=cover, diff=change("b", lines=8))
+    thread.post("[PATCH v2 2/4] bpf: Won", to=cover, diff=change("a", lines=8))
+    thread.post("[PATCH v2 3/4] bpf: Three, retold", to=cover, diff=change("c", lines=9))
+    thread.post("[PATCH v2 4/4] bpf: Five", to=cover, diff=change("e", lines=8))
+    found = [
+        (pair.old and pair.old.position, pair.new and pair.new.position, pair.change, pair.retitled, pair.moved)
+        for pair in match_patches(*both(thread))
+    ]
+    assert found == [
+        (2, 1, Change.SAME, False, True),
+        (1, 2, Change.SAME, True, True),
+        (3, 3, Change.CHANGED, True, False),
+        (None, 4, Change.ADDED, False, False),
+        (4, None, Change.DROPPED, False, False),
+    ]
+
+
+def test_an_inherited_patch_is_the_same() -> None:
+    thread = Thread()
+    keys = thread.series("PATCH", 2)
+    thread.post("[PATCH v2 2/2] core: Step 2", to=keys[2], diff=change("core2", salt="_x"))
+    assert [pair.change for pair in match_patches(*both(thread))] == [Change.SAME, Change.CHANGED]
+
+
+def test_remarks_are_carried_or_taken_as_addressed() -> None:
+    thread = Thread()
+    first = thread.post("[PATCH] bpf: One", diff=change("a", lines=12) + change("b"))
+    thread.post(
+        "Re: [PATCH] bpf: One",
+        to=first,
+        author=REX,
+        body="> +\tcall_a_1(state);\nRename it.\n> +\tcall_a_10(state);\nWhy?\n> +\tcall_b_2(state);\nAnd this?\n",
+    )
+    newer = change("new") + change("a", lines=12).replace("call_a_1(", "renamed(").replace(
+        "-10,3 +10,15", "-20,3 +20,15"
+    )
+    thread.post("[PATCH v2] bpf: One", diff=newer + change("b"))
+    remarks = carry_remarks(*both(thread))
+    assert [(each.anchor.text, each.standing, each.path, each.line) for each in remarks] == [
+        ("Rename it.", Standing.CHANGED, "kernel/bpf/a.c", 13),
+        ("Why?", Standing.OPEN, "kernel/bpf/a.c", 32),
+        ("And this?", Standing.OPEN, "kernel/bpf/b.c", 14),
+    ]
+
+
+def test_a_remark_on_a_dropped_patch() -> None:
+    thread = Thread()
+    keys = thread.series("PATCH", 2)
+    thread.post("Re: [PATCH 2/2]", to=keys[2], author=REX, body="> +\tcall_core2_1(state);\nDrop it.\n")
+    thread.series("PATCH v2", 1, salt="")
+    (remark,) = carry_remarks(*both(thread))
+    assert (remark.standing, remark.patch_position) == (Standing.GONE, 2)
+
+
+def test_trailers_that_were_not_carried_over() -> None:
+    thread = Thread()
+    keys = thread.series("PATCH", 2)
+    thread.post("Re: [PATCH 0/2]", to=keys[0], author=REX, body="Acked-by: Rex Reviewer <rex@example.com>\n")
+    thread.post("Re: [PATCH 1/2]", to=keys[1], author=REX, body="Tested-by: Rex Reviewer <rex@example.com>\n")
+    thread.post(
+        "Re: [PATCH 1/2]", to=keys[1], author="kernel test robot <lkp@intel.com>",
+        body="Reported-by: kernel test robot <lkp@intel.com>\n",
+    )  # fmt: skip
+    cover = thread.post("[PATCH v2 0/2] bpf: Make it so")
+    thread.post("[PATCH v2 1/2] core: Step 1", to=cover, diff=change("core1", salt="_x"),
+                body="Why.\n\nAcked-by: Rex Reviewer <rex@elsewhere.example>\n")  # fmt: skip
+    thread.post("[PATCH v2 2/2] core: Step 2", to=cover, diff=change("core2", salt="_x"))
+    found = [(each.patch.position, each.trailer.name) for each in dropped_trailers(*both(thread))]
+    assert found == [(1, "Tested-by"), (2, "Acked-by")]
