@@ -77,12 +77,13 @@ def _subject(subject: str) -> str:
 
 
 def _encoded(body: str) -> tuple[str, str]:
-    """Return the Content-Transfer-Encoding and the body in it."""
-    lines = body.removesuffix("\n").split("\n")
+    """Return the Content-Transfer-Encoding and the body in it; a lone CR, which SMTP forbids, ends a line too."""
+    body = body.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    lines = body.split("\n")
     if body.isascii() and all(len(line) < MAX_LINE for line in lines):
         return "7bit", "".join(f"{line}\r\n" for line in lines)
     # Line by line and as Latin-1, which stands for bytes in email.quoprimime.
-    octets = body.removesuffix("\n").encode("utf-8", "replace").decode("latin-1")
+    octets = body.encode("utf-8", "replace").decode("latin-1")
     return "quoted-printable", quoprimime.body_encode(octets, eol="\r\n") + "\r\n"
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.demo.archive import Archive
 from app.domain.message import parse_message, split_mbox
@@ -184,3 +186,32 @@ def test_git_and_public_inbox_read_it_as_it_was_meant(tmp_path: Path) -> None:
     assert found[letter.message_id].subject == letter.subject.strip()
     assert found[letter.message_id].in_reply_to == "cover@example.org"
     assert "v3 regresses: «Grüße»\nFrom here" in page
+
+
+ANYTHING = st.text(max_size=300)
+
+
+@settings(max_examples=300, deadline=None)
+@given(subject=ANYTHING, body=ANYTHING, parent=ANYTHING, above=st.lists(ANYTHING, max_size=5))
+def test_whatever_a_mail_said_the_reply_has_these_headers_and_this_text(
+    subject: str, body: str, parent: str, above: list[str]
+) -> None:
+    letter = replace(LETTER, subject=reply_subject(subject), body=body, in_reply_to=parent, references=above)
+
+    data = letter_bytes(letter)
+
+    head, _, rest = data.partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0].decode() for line in head.split(b"\r\n") if not line.startswith((b" ", b"\t"))]
+    threading = ["In-Reply-To", "References"] if usable_message_id(parent) else []
+    assert names == [
+        *("From", "To", "Subject", "Date", "Message-ID"),
+        *threading,
+        *("Auto-Submitted", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
+    ]
+    assert data.isascii()
+    assert max(map(len, data.split(b"\r\n"))) <= 998
+    assert not set(rest.replace(b"\r\n", b"")) & {10, 13}
+    decoded = email.message_from_bytes(data).get_payload(decode=True)
+    assert isinstance(decoded, bytes)
+    expected = body.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
+    assert decoded.replace(b"\r\n", b"\n") == expected.encode("utf-8", "replace")
