@@ -12,7 +12,7 @@ from app.domain.trailer import Trailer
 
 MAX_COMPARED = 40_000  # pairs of patches whose diffs are compared
 _ALIKE = 0.3
-_NEAR = 3  # changed lines on either side that belong to what a remark is about
+_NEAR = 3  # lines on either side that belong to what a remark is about
 
 
 class Change(StrEnum):
@@ -120,8 +120,8 @@ class Remark:
 def carry_remarks(old: Revision, new: Revision) -> tuple[Remark, ...]:
     """Every remark at a line of the older revision, carried to its line in the newer where that is unchanged.
 
-    A remark is taken as addressed when, in the patch that became of the one it is about, the line quoted or a changed
-    line next to it (three on either side) is no longer there.
+    A remark is taken as addressed when the patch that became of the one it is about no longer has the quoted line, or
+    makes other changes next to it (three lines on either side).
     """
     became = {pair.old.position: pair.new for pair in match_patches(old, new) if pair.old is not None}
     old_patches = {patch.position: patch for patch in old.patches}
@@ -179,14 +179,16 @@ def _where(anchor: Anchor, patch: Patch, successor: Patch) -> tuple[str, int] | 
     at = next((n for n, line in enumerate(before) if (line.path, line.number, line.removed) == wanted), None)
     if at is None:
         return None
-    around = before[max(0, at - _NEAR) : at + _NEAR + 1]
-    block = [line.text for line in around if line.changed and line.path == anchor.path]
-    texts = {line.text for line in after}
-    if not all(text in texts for text in block):
-        return None
-    same = [line for line in after if line.text == before[at].text]
-    best = min(same, key=lambda line: (line.path != anchor.path, abs(line.number - anchor.line)), default=None)
-    return (best.path, best.number) if best is not None else None
+    same = [n for n, line in enumerate(after) if line.text == before[at].text]
+    fits = [n for n in same if _around(after, n) == _around(before, at)]
+    best = min(fits, key=lambda n: (after[n].path != anchor.path, abs(after[n].number - anchor.line)), default=None)
+    return (after[best].path, after[best].number) if best is not None else None
+
+
+def _around(lines: Sequence[_Line], at: int) -> list[str]:
+    """What the patch changes at a line and near it, in the same file."""
+    near = lines[max(0, at - _NEAR) : at + _NEAR + 1]
+    return [line.text for line in near if line.changed and line.path == lines[at].path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

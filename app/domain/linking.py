@@ -295,9 +295,10 @@ def _chain(members: list[Facts], evidence: Mapping[tuple[int, int], Reason]) -> 
     """Each revision with the one it follows: the one before it if anything says so, else the strongest tie."""
     chain: list[Linked] = []
     for at, facts in enumerate(members):
-        before = members[max(0, at - 50) : at]
-        ties = [(other, reason) for other in reversed(before) if (reason := _tie(facts, other, evidence))]
-        if ties and ties[0][0] is not before[-1]:
+        # A cover letter whose patches never came is nothing to follow where there is anything else.
+        before = sorted(members[max(0, at - 50) : at][::-1], key=lambda other: not other.posting.patches)
+        ties = [(other, reason) for other in before if (reason := _tie(facts, other, evidence))]
+        if ties and ties[0][0] is not before[0]:
             ties.sort(key=lambda tie: -tie[1])
         previous, reason = ties[0] if ties else (None, None)
         chain.append(Linked(facts=facts, previous=previous, reason=reason))
