@@ -37,8 +37,8 @@ class Said:
     left_out: int
 
 
-def said(body: str) -> Said:
-    """Return a mail's text as a page shows it."""
+def said(body: str, length: int | None = None) -> Said:
+    """Return a mail's text as a page shows it; `length` is how long it is where `body` is only its beginning."""
     shown = visible(body[:BODY_LIMIT]).rstrip()
     blocks = []
     for quoted, lines in groupby(shown.split("\n"), lambda line: line.startswith(">")):
@@ -49,7 +49,7 @@ def said(body: str) -> Said:
                 blocks.append(Block(quoted=False, text=plain))
             continue
         blocks.append(_quote(text))
-    return Said(blocks=blocks, left_out=max(0, len(body) - BODY_LIMIT))
+    return Said(blocks=blocks, left_out=max(0, (length or len(body)) - BODY_LIMIT))
 
 
 def _quote(lines: Sequence[str]) -> Block:
@@ -78,7 +78,7 @@ class Diff:
     left_out: int
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def coloured_diff(diff: str) -> Diff:
     """Return a diff's lines as HTML, kept for the next time: colouring takes longer than all else on the page."""
     shown = visible(diff[:DIFF_LIMIT].replace("\r", "␍")).removesuffix("\n")

@@ -1,5 +1,6 @@
 """The words and tones that pages use for verdicts, outcomes and states."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,15 @@ class Chip:
     """A few words with a tone."""
 
     text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One sentence: `head` in bold, after which a page may put the base, and the rest."""
+
+    head: str
+    rest: str
     tone: Tone
 
 
@@ -80,7 +90,15 @@ REPORTS = {
     ReportState.FAILED: Chip(text="not sent", tone=Tone.WARN),
 }
 RUNNING = Chip(text="running", tone=Tone.NEW)
+_HEAD = re.compile(r"(.{3,120}?)(?=[.:,](?:\s|$))", re.DOTALL)
 NOT_TESTED = Chip(text="not tested", tone=Tone.QUIET)
+
+
+def split_sentence(sentence: str, tone: Tone) -> Statement:
+    """Split what the judge said after its first clause: "v3 regresses 1 test", ": bpf_iter/x. ..."."""
+    match = _HEAD.match(sentence)
+    head = match[1] if match else sentence
+    return Statement(head=head, rest=sentence[len(head) :], tone=tone)
 
 
 def outcome_chip(outcome: Outcome | None) -> Chip:

@@ -1,9 +1,10 @@
 """Patches and the comments on them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload, undefer
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import Comment, Message, Patch, Revision
 from app.db.queries.paging import Page, Window, paginate
@@ -28,18 +29,35 @@ def neighbours(session: Session, patch: Patch) -> Sequence[Patch]:
     return session.scalars(select(Patch).where(Patch.revision_id == patch.revision_id).order_by(Patch.position)).all()
 
 
-def comments_on_patch(session: Session, patch_id: int, limit: int = 500) -> Sequence[Comment]:
-    """Return the comments on one patch with their mails, the oldest first."""
-    statement = select(Comment).join(Comment.message).options(joinedload(Comment.message))
-    statement = statement.where(Comment.patch_id == patch_id)
-    return session.scalars(statement.order_by(Message.sent_at.nulls_last(), Comment.id).limit(limit)).all()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A comment with its mail, of whose text only the beginning is loaded: mails can be megabytes long."""
+
+    comment: Comment
+    body: str
+    length: int
 
 
-def comments_on_revision(session: Session, revision_id: int, limit: int = 500) -> Sequence[Comment]:
-    """Return the comments on a revision, its cover letter and its patches, with their mails, the oldest first."""
-    statement = select(Comment).join(Comment.message).options(joinedload(Comment.message))
-    statement = statement.where(Comment.revision_id == revision_id)
-    return session.scalars(statement.order_by(Message.sent_at.nulls_last(), Comment.id).limit(limit)).all()
+def comments_on_patch(session: Session, patch_id: int, most: int, limit: int = 500) -> Sequence[Heard]:
+    """Return the comments on one patch, the oldest first; of each text at most `most` characters."""
+    return _heard(session, Comment.patch_id == patch_id, most, limit)
+
+
+def comments_on_revision(session: Session, revision_id: int, most: int, limit: int = 500) -> Sequence[Heard]:
+    """Return the comments on a revision, cover letter and patches, the oldest first; at most `most` characters each."""
+    return _heard(session, Comment.revision_id == revision_id, most, limit)
+
+
+def _heard(session: Session, which: ColumnElement[bool], most: int, limit: int) -> list[Heard]:
+    statement = (
+        select(Comment, func.left(Message.body, most), func.length(Message.body))
+        .join(Comment.message)
+        .options(contains_eager(Comment.message).defer(Message.body))
+        .where(which)
+        .order_by(Message.sent_at.nulls_last(), Comment.id)
+        .limit(limit)
+    )
+    return [Heard(comment=comment, body=body, length=length) for comment, body, length in session.execute(statement)]
 
 
 def list_comments(
@@ -57,9 +75,3 @@ def list_comments(
 def get_comment(session: Session, comment_id: int) -> Comment | None:
     """Return one comment with its mail."""
     return session.get(Comment, comment_id, options=(joinedload(Comment.message),))
-
-
-def comment_counts_by_patch(session: Session, revision_id: int) -> dict[int | None, int]:
-    """Count the comments on each patch of a revision; under None those on its cover letter."""
-    counting = select(Comment.patch_id, func.count()).where(Comment.revision_id == revision_id)
-    return dict(session.execute(counting.group_by(Comment.patch_id)).tuples().all())

@@ -30,7 +30,8 @@ GRAVITY = (
 class ResultFilter:
     """What results are narrowed to; None means anything.
 
-    `name` is a glob, `boot` 0 the run's own boot, `leaves` leaves out those that only sum up their subtests.
+    `name` is a glob, `boot` 0 the run's own boot, `leaves` leaves out those that only sum up their subtests;
+    `failed_first` is an order.
     """
 
     suite: str | None = None
@@ -39,6 +40,7 @@ class ResultFilter:
     name: str | None = None
     boot: int | None = 0
     leaves: bool = False
+    failed_first: bool = False
 
 
 def list_results(session: Session, run_id: int, wanted: ResultFilter, window: Window) -> Page[Result]:
@@ -58,7 +60,8 @@ def list_results(session: Session, run_id: int, wanted: ResultFilter, window: Wi
         statement = statement.where(Result.aggregate.is_(False))
     if wanted.kind:
         statement = _of_class(statement, wanted.kind)
-    order = (Test.suite, Test.name, Result.ordinal, Result.boot, Result.on_base)
+    worst = [Result.outcome.in_((Outcome.FAIL, Outcome.ERROR)).desc()] if wanted.failed_first else []
+    order = (*worst, Test.suite, Test.name, Result.ordinal, Result.boot, Result.on_base)
     return paginate(session, statement.order_by(*order), window)
 
 

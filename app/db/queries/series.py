@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.db.models import Change, Comment, Message, Patch, Revision, Run, RunState, Series, Test
+from app.db.models import Change, Comment, Message, Patch, Revision, Run, Series, Test
 from app.db.queries.paging import Page, Window, contains, paginate
 from app.domain.outcome import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesFilter:
-    """What the list is narrowed to; None means anything. `text` is looked for in titles, people, ids and tests."""
+    """What the list is narrowed to; None means anything.
+
+    `text` is looked for in titles, people, Message-IDs and tests that differ; `verdict` is that of any revision.
+    """
 
     text: str | None = None
     tag: str | None = None
@@ -37,8 +40,16 @@ def _narrowed(statement: Select[Series], wanted: SeriesFilter) -> Select[Series]
         author = wanted.author
         statement = statement.where(or_(contains(Series.author_name, author), contains(Series.author_email, author)))
     if wanted.verdict:
-        judged = select(Revision.id).join(Run, Run.revision_id == Revision.id).where(Revision.series_id == Series.id)
-        statement = statement.where(exists(judged.where(Run.verdict == wanted.verdict, Run.state == RunState.DONE)))
+        # The same run as `RevisionRuns.standing` chooses.
+        standing = (
+            select(Run.verdict)
+            .where(Run.revision_id == Revision.id, Run.verdict.is_not(None))
+            .order_by(Run.only.is_(None).desc(), (Run.verdict != Verdict.INCONCLUSIVE).desc(), Run.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        said = select(Revision.id).where(Revision.series_id == Series.id, standing == wanted.verdict)
+        statement = statement.where(exists(said))
     return statement
 
 
@@ -116,4 +127,4 @@ def list_tags(session: Session, limit: int = 50) -> Sequence[str]:
 def comment_counts(session: Session, revision_ids: Sequence[int]) -> dict[int, int]:
     """Count the comments of each revision; one without any is left out."""
     counting = select(Comment.revision_id, func.count()).where(Comment.revision_id.in_(revision_ids))
-    return dict(session.execute(counting.group_by(Comment.revision_id)).tuples().all())
+    return dict(session.execute(counting.group_by(Comment.revision_id)).all())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, defer, undefer
+from sqlalchemy.orm import Session, defer
 
 from app.db.models import Comment, Message, Patch, Revision, Series, Thread, ThreadState
 from app.db.queries.paging import Page, Window, paginate
@@ -47,29 +47,35 @@ def thread_of_message(session: Session, message_id: str) -> int | None:
 
 
 def get_message(session: Session, message_pk: int) -> Message | None:
-    """Return one mail with its source."""
-    return session.get(Message, message_pk, options=(undefer(Message.raw),))
+    """Return one mail without its source."""
+    return session.get(Message, message_pk)
 
 
-def raw_messages_of_series(session: Session, series_id: int, limit: int = 5000) -> Sequence[bytes]:
-    """Return the sources of all mails of a series: cover letters, patches and comments, the oldest first."""
+def raw_message(session: Session, message_pk: int) -> bytes | None:
+    """Return the source of one mail."""
+    return session.scalar(select(Message.raw).where(Message.id == message_pk))
+
+
+def raw_messages(session: Session, message_pks: Sequence[int]) -> Sequence[bytes]:
+    """Return the sources of some mails, the oldest first."""
+    statement = select(Message.raw).where(Message.id.in_(message_pks))
+    return session.scalars(statement.order_by(Message.sent_at.nulls_last(), Message.id)).all()
+
+
+def mails_of_series(session: Session, series_id: int) -> Sequence[int]:
+    """Return the ids of all mails of a series: cover letters, patches and comments, the oldest first."""
     revisions = select(Revision.id).where(Revision.series_id == series_id).scalar_subquery()
-    statement = (
-        select(Message.raw)
-        .where(
-            or_(
-                Message.id.in_(select(Revision.cover_id).where(Revision.series_id == series_id)),
-                Message.id.in_(select(Patch.message_pk).where(Patch.revision_id.in_(revisions))),
-                Message.id.in_(select(Comment.message_pk).where(Comment.revision_id.in_(revisions))),
-            )
+    statement = select(Message.id).where(
+        or_(
+            Message.id.in_(select(Revision.cover_id).where(Revision.series_id == series_id)),
+            Message.id.in_(select(Patch.message_pk).where(Patch.revision_id.in_(revisions))),
+            Message.id.in_(select(Comment.message_pk).where(Comment.revision_id.in_(revisions))),
         )
-        .order_by(Message.sent_at.nulls_last(), Message.id)
-        .limit(limit)
     )
-    return session.scalars(statement).all()
+    return session.scalars(statement.order_by(Message.sent_at.nulls_last(), Message.id)).all()
 
 
-def raw_messages_of_thread(session: Session, thread_id: int, limit: int = 5000) -> Sequence[bytes]:
-    """Return the sources of a thread's mails, the oldest first."""
-    statement = select(Message.raw).where(Message.thread_id == thread_id)
-    return session.scalars(statement.order_by(Message.sent_at.nulls_last(), Message.id).limit(limit)).all()
+def mails_of_thread(session: Session, thread_id: int) -> Sequence[int]:
+    """Return the ids of a thread's mails, the oldest first."""
+    statement = select(Message.id).where(Message.thread_id == thread_id)
+    return session.scalars(statement.order_by(Message.sent_at.nulls_last(), Message.id)).all()

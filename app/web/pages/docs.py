@@ -97,7 +97,7 @@ def _operation(document: dict[str, Any], path: str, method: str, one: dict[str, 
             for each in one.get("parameters", [])
         ],
         body=json.dumps(_example(document, body), indent=2) if body else "",
-        answers=f"{answer} {_kind(document, next(iter(content.values()), {}).get('schema', {}))}".strip(),
+        answers=f"{answer} {_kind(document, _first(content).get('schema', {}))}".strip(),
         writes="security" in one,
     )
 

@@ -14,8 +14,8 @@ from app.db.queries import reports as report_queries
 from app.db.queries import series as series_queries
 from app.db.queries import threads as thread_queries
 from app.errors import NotFoundError
-from app.web.mailtext import Diff, DiffLine, Said, coloured_diff, said
-from app.web.pages.series_page import DEEPEST, Remark
+from app.web.mailtext import BODY_LIMIT, Diff, DiffLine, Said, coloured_diff, said
+from app.web.pages.series_page import Remark, thread_of
 from app.web.parameters import Id, Read
 from app.web.render import render
 from app.web.words import REPORTS, Chip
@@ -96,15 +96,15 @@ def show_patch(patch_id: Id, request: Request, session: Read) -> HTMLResponse:
     patch = queries.get_patch(session, patch_id)
     if patch is None:
         raise NotFoundError(f"there is no patch {patch_id}")
-    comments = queries.comments_on_patch(session, patch_id)
+    comments = queries.comments_on_patch(session, patch_id, BODY_LIMIT)
     diff = coloured_diff(patch.diff)
-    points = _points(comments, diff)
+    points = _points([one.comment for one in comments], diff)
     context = PatchPage(
         patch=patch,
         about=said(patch.message.body.partition("\n---\n")[0]),
         stretches=_stretches(diff, points),
         diff=diff,
-        remarks=_remarks(comments),
+        remarks=thread_of(comments),
         pointed=sum(len(at) for at in points.values()),
         neighbours=queries.neighbours(session, patch),
     )
@@ -143,34 +143,22 @@ def _stretches(diff: Diff, points: dict[int, list[Point]]) -> list[Stretch]:
     return [*stretches, Stretch(lines=lines, points=())] if lines else stretches
 
 
-def _remarks(comments: Sequence[Comment]) -> list[Remark]:
-    depths: dict[str, int] = {}
-    remarks = []
-    for comment in comments:
-        depth = min(depths.get(comment.message.in_reply_to or "", -1) + 1, DEEPEST)
-        depths[comment.message.message_id] = depth
-        remarks.append(Remark(comment=comment, depth=depth, said=said(comment.message.body)))
-    return remarks
-
-
 @router.get("/messages/{message_pk}")
 def show_message(message_pk: Id, request: Request, session: Read) -> HTMLResponse:
     """Show one mail."""
-    message = _message(thread_queries.get_message(session, message_pk), message_pk)
+    message = thread_queries.get_message(session, message_pk)
+    if message is None:
+        raise NotFoundError(f"there is no mail {message_pk}")
     return render(request, "threads/message.html", MessagePage(message=message, said=said(message.body)))
 
 
 @router.get("/messages/{message_pk}/raw")
 def show_source(message_pk: Id, session: Read) -> Response:
     """Send one mail as it came; as text, whatever it says that it is."""
-    message = _message(thread_queries.get_message(session, message_pk), message_pk)
-    return Response(message.raw, media_type="text/plain; charset=utf-8")
-
-
-def _message(message: Message | None, message_pk: int) -> Message:
-    if message is None:
+    raw = thread_queries.raw_message(session, message_pk)
+    if raw is None:
         raise NotFoundError(f"there is no mail {message_pk}")
-    return message
+    return Response(raw, media_type="text/plain; charset=utf-8")
 
 
 @router.get("/reports/{report_id}")

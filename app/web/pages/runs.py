@@ -24,11 +24,11 @@ from app.web.pages.run_parts import StepRow, step_rows
 from app.web.parameters import Config, Id, Read, Words, Write
 from app.web.render import render
 from app.web.security import SignedIn
-from app.web.words import Chip, class_chip, outcome_chip, run_chips
+from app.web.words import VERDICT_TONES, Chip, Statement, Tone, class_chip, outcome_chip, run_chips, split_sentence
 
 router = APIRouter(include_in_schema=False)
 PER_PAGE = 50
-RESULTS_PER_PAGE = 100
+RESULTS_PER_PAGE = 50
 EXCERPTS = 40
 """Changes whose failing excerpt is shown; the others are in the table of results."""
 
@@ -96,6 +96,7 @@ class RunPage:
     suites: Sequence[str]
     uses: Sequence[queries.BaselineUse]
     report: Report | None
+    statement: Statement | None
     outcomes: Sequence[Outcome] = tuple(Outcome)
     kinds: Sequence[ChangeClass] = tuple(ChangeClass)
     place: str = "runs"
@@ -167,6 +168,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         kind=narrowed.kind,
         name=narrowed.name or None,
         leaves=True,
+        failed_first=True,
     )
     found = result_queries.list_results(session, run.id, wanted, Window(page=page, limit=RESULTS_PER_PAGE))
     counts = queries.change_counts(session, [run.id])[run.id]
@@ -188,6 +190,9 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         suites=result_queries.suites(session, run.id),
         uses=queries.uses_of_baseline(session, run.id) if run.revision_id is None else [],
         report=report_of_run(session, run.id),
+        statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
+        if run.sentence
+        else None,
     )
 
 

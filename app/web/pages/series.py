@@ -14,10 +14,10 @@ from app.db.queries.paging import Window
 from app.db.queries.runs import change_counts, runs_of_revisions
 from app.domain.outcome import Verdict
 from app.errors import NotFoundError
-from app.web.mboxrd import MEDIA_TYPE, mboxrd
+from app.web.mboxrd import download
 from app.web.pages.lists import Pager, pager
 from app.web.pages.series_page import series_page
-from app.web.parameters import Config, Id, Read, Words
+from app.web.parameters import Config, Id, Read, SessionFactory, Words
 from app.web.render import render
 from app.web.words import Chip, revision_chips
 
@@ -106,10 +106,9 @@ def show_series(
 
 
 @router.get("/series/{series_id}/mbox")
-def download_series(series_id: Id, session: Read) -> Response:
+def download_series(series_id: Id, session: Read, sessions: SessionFactory) -> Response:
     """Send all mails of a series as an mbox."""
-    raws = thread_queries.raw_messages_of_series(session, series_id)
-    if not raws:
+    mails = thread_queries.mails_of_series(session, series_id)
+    if not mails:
         raise NotFoundError(f"there is no series {series_id}")
-    headers = {"Content-Disposition": f'attachment; filename="series-{series_id}.mbox"'}
-    return Response(mboxrd(raws), media_type=MEDIA_TYPE, headers=headers)
+    return download(sessions, mails, f"series-{series_id}")

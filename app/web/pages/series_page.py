@@ -1,6 +1,5 @@
 """What the page of a series shows."""
 
-import re
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,19 +14,19 @@ from app.db.queries import results as result_queries
 from app.db.queries import series as series_queries
 from app.db.queries import tests as test_queries
 from app.db.queries import threads as thread_queries
+from app.db.queries.patches import Heard
 from app.db.queries.reports import newest_report
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
 from app.domain.outcome import ChangeClass
 from app.web.evidence import Evidence, read_evidence
-from app.web.mailtext import Said, said
+from app.web.mailtext import BODY_LIMIT, Said, said
 from app.web.matrix import Column, Facts, Matrix, build_matrix, differing
-from app.web.words import VERDICT_TONES, Chip, revision_chips
+from app.web.words import VERDICT_TONES, Chip, Statement, Tone, revision_chips, split_sentence
 
 MOST_COMMENTS = 60
 """Comments shown with their text; the thread page lists the others."""
 DEEPEST = 4
 REPRODUCED = 8
-_HEAD = re.compile(r"(.{3,120}?)(?=[.:,](?:\s|$))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +37,6 @@ class Card:
     chips: Sequence[Chip]
     comments: int
     current: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """One sentence: what is said in bold, where the base comes after it, and the rest."""
-
-    head: str
-    rest: str
-    tone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +112,9 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
     changes = result_queries.list_changes(session, run_ids)
     run = shown[chosen.id]
     matrix, tests = _matrix(session, series.revisions, runs, changes, run)
-    cover, patches, left_out, trailers = _review(patch_queries.comments_on_revision(session, chosen.id), chosen)
+    cover, patches, left_out, trailers = _review(
+        patch_queries.comments_on_revision(session, chosen.id, BODY_LIMIT), chosen
+    )
     return SeriesPage(
         series=series,
         revision=chosen,
@@ -182,36 +174,39 @@ def statement(revision: Revision, run: Run | None, active: Run | None) -> Statem
     label = revision.label
     if run is None:
         missing = f" {len(revision.missing)} of its {revision.total} patches never came." if revision.missing else ""
-        return Statement(head=f"{label} has not been tested", rest=f".{missing}", tone="skip")
+        return Statement(head=f"{label} has not been tested", rest=f".{missing}", tone=Tone.QUIET)
     if run.verdict is None:
         step = "is queued" if active and active.started_at is None else "is being tested"
-        return Statement(head=f"{label} {step}", rest=". The page of the run shows it live.", tone="new")
-    sentence = run.sentence or f"{label}: {run.verdict}."
-    match = _HEAD.match(sentence)
-    head = match[1] if match else sentence
-    return Statement(head=head, rest=sentence[len(head) :], tone=VERDICT_TONES[run.verdict])
+        return Statement(head=f"{label} {step}", rest=". The page of the run shows it live.", tone=Tone.NEW)
+    return split_sentence(run.sentence or f"{label}: {run.verdict}.", VERDICT_TONES[run.verdict])
 
 
-def _review(
-    comments: Sequence[Comment], revision: Revision
-) -> tuple[list[Remark], list[PatchRow], int, list[TrailerRow]]:
-    remarks: dict[int | None, list[Remark]] = defaultdict(list)
+def thread_of(heard: Sequence[Heard]) -> list[Remark]:
+    """Return comments, which come by date, with how deep each is among those before it."""
     depths: dict[str, int] = {}
-    for comment in comments[:MOST_COMMENTS]:
-        mail = comment.message
+    remarks = []
+    for one in heard:
+        mail = one.comment.message
         depth = min(depths.get(mail.in_reply_to or "", -1) + 1, DEEPEST)
         depths[mail.message_id] = depth
-        remarks[comment.patch_id].append(Remark(comment=comment, depth=depth, said=said(mail.body)))
+        remarks.append(Remark(comment=one.comment, depth=depth, said=said(one.body, one.length)))
+    return remarks
+
+
+def _review(heard: Sequence[Heard], revision: Revision) -> tuple[list[Remark], list[PatchRow], int, list[TrailerRow]]:
+    remarks: dict[int | None, list[Remark]] = defaultdict(list)
+    for remark in thread_of(heard[:MOST_COMMENTS]):
+        remarks[remark.comment.patch_id].append(remark)
     patches = [PatchRow(patch=patch, remarks=remarks.get(patch.id, [])) for patch in revision.patches]
     positions = {patch.id: f"{patch.position}/{revision.total}" for patch in revision.patches}
     given: dict[str, list[str]] = defaultdict(list)
-    for comment in comments:
+    for comment in (one.comment for one in heard):
         for trailer in comment.trailers:
             where = positions.get(comment.patch_id, "all") if comment.patch_id else "all"
             if where not in given[trailer]:
                 given[trailer].append(where)
     rows = [TrailerRow(text=text, where=where) for text, where in sorted(given.items())]
-    return remarks.get(None, []), patches, max(0, len(comments) - MOST_COMMENTS), rows
+    return remarks.get(None, []), patches, max(0, len(heard) - MOST_COMMENTS), rows
 
 
 def _reproduce(revision: Revision, run: Run | None, changes: Sequence[Change]) -> str:

@@ -14,9 +14,9 @@ from app.db.queries.paging import Window
 from app.errors import NotFoundError
 from app.services.tracking import track
 from app.web.forms import Fields
-from app.web.mboxrd import MEDIA_TYPE, mboxrd
+from app.web.mboxrd import download
 from app.web.pages.lists import Pager, pager
-from app.web.parameters import Id, Read, Write
+from app.web.parameters import Id, Read, SessionFactory, Write
 from app.web.render import render
 from app.web.security import SignedIn
 from app.web.words import THREADS, Chip
@@ -94,11 +94,10 @@ def show_thread(thread_id: Id, request: Request, session: Read) -> HTMLResponse:
 
 
 @router.get("/threads/{thread_id}/mbox")
-def download_thread(thread_id: Id, session: Read) -> Response:
+def download_thread(thread_id: Id, session: Read, sessions: SessionFactory) -> Response:
     """Send all mails of a thread as an mbox."""
     _thread(queries.get_thread(session, thread_id), thread_id)
-    headers = {"Content-Disposition": f'attachment; filename="thread-{thread_id}.mbox"'}
-    return Response(mboxrd(queries.raw_messages_of_thread(session, thread_id)), media_type=MEDIA_TYPE, headers=headers)
+    return download(sessions, queries.mails_of_thread(session, thread_id), f"thread-{thread_id}")
 
 
 def tree(messages: Sequence[Message]) -> list[MailRow]:

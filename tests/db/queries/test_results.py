@@ -1,0 +1,84 @@
+"""Results and changes."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db.models import Run
+from app.db.queries import results as queries
+from app.db.queries import tests as test_queries
+from app.db.queries.paging import Window
+from app.db.queries.results import ResultFilter
+from app.domain.outcome import ChangeClass, Outcome
+from tests import factories as make
+
+
+@pytest.fixture
+def run(session: Session) -> Run:
+    baseline = make.add_run(session)
+    make.add_results(session, baseline, {"a": Outcome.PASS, "b/x": Outcome.PASS, "c": Outcome.FAIL})
+    run = make.add_run(session, make.add_revision(session, make.add_series(session)), baseline_id=baseline.id)
+    make.add_results(session, run, {"a": Outcome.PASS, "b/x": Outcome.FAIL, "c": Outcome.SKIP})
+    make.add_results(session, run, {"b": Outcome.FAIL}, aggregate=True)
+    make.add_results(session, run, {"b/x": Outcome.FAIL}, boot=1)
+    make.add_results(session, run, {"b/x": Outcome.PASS}, boot=1, on_base=True)
+    make.add_change(session, run, "b/x", ChangeClass.REGRESSION)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (ResultFilter(), ["a", "b", "b/x", "c"]),
+        (ResultFilter(leaves=True), ["a", "b/x", "c"]),
+        (ResultFilter(leaves=True, failed_first=True), ["b/x", "a", "c"]),
+        (ResultFilter(outcome=Outcome.SKIP), ["c"]),
+        (ResultFilter(name="b*"), ["b", "b/x"]),
+        (ResultFilter(suite="test_maps"), []),
+        (ResultFilter(kind=ChangeClass.REGRESSION), ["b/x"]),
+        (ResultFilter(kind=ChangeClass.UNCHANGED, leaves=True), ["a", "c"]),
+        (ResultFilter(boot=None, name="b/x"), ["b/x", "b/x", "b/x"]),
+    ],
+)
+def test_filters(session: Session, run: Run, wanted: ResultFilter, names: list[str]) -> None:
+    found = queries.list_results(session, run.id, wanted, Window())
+    assert [result.test.name for result in found.items] == names
+    assert found.total == len(names)
+
+
+def test_a_tally_counts_each_test_once_and_only_in_its_own_boot(session: Session, run: Run) -> None:
+    counted = queries.tallies(session, [run.id])[run.id]
+    assert counted == {Outcome.PASS: 1, Outcome.FAIL: 1, Outcome.SKIP: 1}
+
+
+def test_outcomes_by_run_and_test(session: Session, run: Run) -> None:
+    test = make.known_test(session, "b/x")
+    assert run.baseline_id is not None
+    found = queries.outcomes(session, [run.id, run.baseline_id], [(test.id, 0)])
+    assert found == {(run.id, (test.id, 0)): Outcome.FAIL, (run.baseline_id, (test.id, 0)): Outcome.PASS}
+    assert queries.outcomes(session, [], []) == {}
+
+
+def test_unpatched_trees_are_baselines_and_confirming_boots_of_the_base(session: Session, run: Run) -> None:
+    test, failing = make.known_test(session, "b/x"), make.known_test(session, "c")
+    assert test_queries.base_counts(session, [test.id, failing.id]) == {test.id: (0, 2), failing.id: (1, 1)}
+
+
+def test_changes_come_by_gravity(session: Session, run: Run) -> None:
+    for name, kind in (("new", ChangeClass.NEW_PASS), ("gone", ChangeClass.DISAPPEARED), ("shaky", ChangeClass.FLAKY)):
+        make.add_change(session, run, name, kind)
+    assert [one.test.name for one in queries.list_changes(session, [run.id])] == ["b/x", "gone", "shaky", "new"]
+    assert [one.test.name for one in queries.page_changes(session, run.id, ChangeClass.FLAKY, Window()).items] == [
+        "shaky"
+    ]
+
+
+def test_a_history_has_every_boot_with_its_run(session: Session, run: Run) -> None:
+    found = test_queries.history(session, make.known_test(session, "b/x").id, Window())
+    assert [(one.run.id, one.result.boot, one.result.on_base) for one in found.items] == [
+        (run.id, 0, False),
+        (run.id, 1, False),
+        (run.id, 1, True),
+        (run.baseline_id, 0, False),
+    ]
+    assert found.items[0].change is not None
+    assert found.items[-1].series is None
