@@ -68,13 +68,11 @@ _AT = re.compile(
     r"^(?P<file>[^\s:][^:\n]{0,400}):(?P<line>\d{1,8}):(?:(?P<column>\d{1,6}):)? "
     r"(?P<severity>(?:fatal )?error|warning): (?P<message>.*)$"
 )
-_LINK = re.compile(
-    r"^(?:\S*ld(?:\.\S+)?: )?(?:error: )?(?P<where>\S+?)?:?(?:\([^)]*\):? )?(?P<message>(?:undefined reference to"
-    r"|undefined symbol: |multiple definition of|duplicate symbol: ).*)$"
-)
+_LINK_WORDS = ("undefined reference to", "undefined symbol: ", "multiple definition of", "duplicate symbol: ")
+_SECTION = re.compile(r"\([^()]{0,100}\):? ?$")
 _MODPOST = re.compile(r'^ERROR: modpost: (?P<message>"?(?P<symbol>[^"]*)"?.*)$')
 _TOOL = re.compile(
-    r"^(?:\S*ld(?:\.\S+)?|objcopy|objtool|pahole|resolve_btfids|libbpf|clang(?:-\d+)?|gcc|cc1)"
+    r"^(?:[\w./-]{0,100}ld(?:\.\w{1,10})?|objcopy|objtool|pahole|resolve_btfids|libbpf|clang(?:-\d+)?|gcc|cc1)"
     r": (?:error|failed|fatal error): ?(?P<message>.*)$"
 )
 _NO_RULE = re.compile(r"^make(?:\[\d+\])?: \*\*\* (?P<message>No rule to make target '(?P<file>[^']*)'.*)$")
@@ -123,16 +121,25 @@ def _read(lines: Sequence[str], at: int, line: str, prefixes: Sequence[str]) -> 
             message=match["message"][:_MAX_MESSAGE],
             excerpt=_excerpt(lines, at),
         )
-    if match := _LINK.match(line):
-        file, number = _place(match["where"], prefixes)
-        if file is None and at + 1 < len(lines) and lines[at + 1].startswith(">>> referenced by "):
-            file, number = _place(lines[at + 1].split(" ")[3], prefixes)
-        return _error(lines, at, match["message"], file, number)
+    for words in _LINK_WORDS:
+        where, found, symbol = line.partition(words)
+        if found:
+            return _link_error(lines, at, where[-_MAX_MESSAGE:], found + symbol, prefixes)
     if match := _MODPOST.match(line) or _TOOL.match(line):
         return _error(lines, at, match["message"], None, None)
     if match := _NO_RULE.match(line):
         return _error(lines, at, match["message"], tree_path(match["file"], prefixes), None)
     return None
+
+
+def _link_error(lines: Sequence[str], at: int, where: str, message: str, prefixes: Sequence[str]) -> CompilerError:
+    """Read what stands before a linker's message: `file.c:12:(.text+0x1): `, `ld: file.o: `, `ld.lld: error: `."""
+    before = _SECTION.sub("", where).split()
+    place = before[-1] if before and not before[-1].endswith(("ld:", "lld:", "error:")) else None
+    file, number = _place(place, prefixes)
+    if file is None and at + 1 < len(lines) and lines[at + 1].startswith(">>> referenced by "):
+        file, number = _place(lines[at + 1].split(" ")[3], prefixes)
+    return _error(lines, at, message, file, number)
 
 
 def _error(lines: Sequence[str], at: int, message: str, file: str | None, number: int | None) -> CompilerError:
@@ -150,9 +157,10 @@ def _place(where: str | None, prefixes: Sequence[str]) -> tuple[str | None, int 
     """Read `file.c:12` or `file.o`; the linker names the source only where there is debug information."""
     if not where:
         return None, None
+    where = where.rstrip(":")
     number = _LINE_SUFFIX.search(where)
     path = where[: number.start()] if number else where
-    return tree_path(path.rstrip(":"), prefixes), int(number[1]) if number else None
+    return tree_path(path, prefixes), int(number[1]) if number else None
 
 
 def _last_word(lines: Sequence[str]) -> tuple[CompilerError, ...]:

@@ -5,12 +5,13 @@ are handed out), in times, and, after one more or one less instruction, in every
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-MAX_LINES = 3000
+MAX_LINES = 1500
 """Lines of each log, after the beginning and the end that they share, that are compared."""
 
 
@@ -35,6 +36,8 @@ class DiffLine:
     right: int | None
     text: str
 
+
+_MAX_PAIRS = 30_000
 
 _ID = re.compile(r"\b((?:ref_obj_|dynptr_|map_u|iter_)?id)=(\d+)")
 _MOVING = (
@@ -73,7 +76,7 @@ def diff_logs(left: Sequence[str], right: Sequence[str], *, context: int = 3) ->
     if not middle_a and not middle_b:
         return ()
     lines: list[DiffLine] = list(_both(right, 0, 0, head))
-    for tag, a1, a2, b1, b2 in SequenceMatcher(None, middle_a, middle_b, autojunk=False).get_opcodes():
+    for tag, a1, a2, b1, b2 in _opcodes(middle_a, middle_b):
         if tag == "equal":
             lines += _both(right, head + a1, head + b1, a2 - a1)
             continue
@@ -88,6 +91,13 @@ def diff_logs(left: Sequence[str], right: Sequence[str], *, context: int = 3) ->
         lines.append(_gap(left_out, "not compared"))
     lines += _both(right, len(a) - tail, len(b) - tail, tail)
     return tuple(_with_gaps(lines, context))
+
+
+def _opcodes(a: Sequence[str], b: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    """Align two logs. The work grows with the pairs of equal lines: of repetitive logs only the rare ones count."""
+    in_b = Counter(b)
+    pairs = sum(in_b[line] for line in a)
+    return SequenceMatcher(None, a, b, autojunk=pairs > _MAX_PAIRS).get_opcodes()
 
 
 def _shared(a: Sequence[str], b: Sequence[str]) -> int:

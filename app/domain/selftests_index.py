@@ -10,15 +10,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_SKELETON = re.compile(r'^\s*#\s*include\s*[<"](?:[^">]*/)?([\w-]+?)(?:\.light)?\.(?:l|sub)?skel\.h[">]', re.MULTILINE)
-_INCLUDE = re.compile(r'^\s*#\s*include\s*"(?:[^">]*/)?([\w.-]+\.[ch])"', re.MULTILINE)
+# No \s here: it would run over newlines, and again from each of them.
+_SKELETON = re.compile(
+    r'^[ \t]*#[ \t]*include[ \t]*[<"](?:[^">\n]{0,200}/)?([\w-]{1,200}?)(?:\.light)?\.(?:l|sub)?skel\.h[">]',
+    re.MULTILINE,
+)
+_INCLUDE = re.compile(
+    r'^[ \t]*#[ \t]*include[ \t]*"(?:[^">\n]{0,200}/)?([\w-]{1,200}(?:\.[\w-]+)*\.[ch])"', re.MULTILINE
+)
 _TEST = re.compile(r"^void (?:serial_)?test_([A-Za-z0-9_]+)\((?:void)?\)")
 _FUNCTION = re.compile(r"^[A-Za-z_][^;={}()\"]*?\b([A-Za-z_]\w*)\(")
 _NO_DEFINITION = ("static ", "extern ", "typedef ")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LITERAL = re.compile(r'"([\w./-]{2,100})"')
 _FAMILY = re.compile(r'"(?:\./)?(\w+)"\s*#\s*\w+\s*"\.bpf\.o"')
-_ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w.-]+\.skel\.h-deps)\s*[:+]?=\s*(.*)$", re.MULTILINE)
+_ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w-]+\.skel\.h-deps)[ \t]*[:+]?=[ \t]*(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,13 @@ from app.domain.testlog.excerpt import Explanation, LogWindow
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import Span, SuiteEnd, SuiteParser
 
-_RESULT = re.compile(
-    r"(?P<indent>(?: {2,}|# )*)(?P<word>ok|not ok) (?P<number>\d{1,9})?(?: -)? ?(?P<name>[^#]{0,2000}?)\s*"
-    r"(?:# ?(?P<directive>.{0,2000}))?\Z"
-)
+# Each part of it can be read in one way only: hostile lines must not make it try many.
+_RESULT = re.compile(r"(?P<indent>(?:  |# )*) ?(?P<word>ok|not ok)(?: (?P<number>\d{1,9}))?(?= |\Z)(?P<rest>.*)\Z")
 _PLAN = re.compile(r"1\.\.(\d{1,6})\s*\Z")
 _RUNNER = re.compile(r"selftests: ([^:]+): (.+)")
 _MAX_DEPTH = 8
 _MAX_PENDING = 5000
+_MAX_TEXT = 4000
 
 
 class TapParser(SuiteParser):
@@ -63,8 +62,9 @@ class TapParser(SuiteParser):
 
     def _result(self, found: re.Match[str], offset: int) -> list[TestResult]:
         depth = min(_MAX_DEPTH, len(found["indent"].replace("#", " ")) // 2)
-        name = _name(found)
-        outcome, remark = _outcome(found["word"], found["directive"] or "")
+        text, _, directive = found["rest"][:_MAX_TEXT].partition("#")
+        name = _name(text, found["number"])
+        outcome, remark = _outcome(found["word"], directive)
         if depth > 0:
             if len(self._pending) < _MAX_PENDING:
                 why = Explanation(message=remark, detail=None) if remark else None
@@ -101,11 +101,11 @@ class TapParser(SuiteParser):
         return Span(lines=(), start=self._log_start, end=offset) if self._log else None
 
 
-def _name(found: re.Match[str]) -> str:
-    name = found["name"].strip()
+def _name(text: str, number: str | None) -> str:
+    name = text.strip().removeprefix("- ").strip()
     if runner := _RUNNER.fullmatch(name):
         return f"{runner[1]}/{runner[2]}"
-    return name or f"test {found['number'] or '?'}"
+    return name or f"test {number or '?'}"
 
 
 def _outcome(word: str, directive: str) -> tuple[Outcome, str | None]:
