@@ -296,7 +296,8 @@ def _chain(members: list[Facts], evidence: Mapping[tuple[int, int], Reason]) -> 
     chain: list[Linked] = []
     for at, facts in enumerate(members):
         # A cover letter whose patches never came is nothing to follow where there is anything else.
-        before = sorted(members[max(0, at - 50) : at][::-1], key=lambda other: not other.posting.patches)
+        near = members[max(0, at - 50) : at][::-1]
+        before = [other for other in near if other.posting.patches] or near
         ties = [(other, reason) for other in before if (reason := _tie(facts, other, evidence))]
         if ties and ties[0][0] is not before[0]:
             ties.sort(key=lambda tie: -tie[1])
