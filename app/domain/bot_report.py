@@ -11,7 +11,7 @@ MAX_TEXT = 1 << 17
 MAX_ENTRIES = 100
 
 _STATUS = re.compile(r"^Status:\s+(\w+)", re.MULTILINE)
-_FAILED_JOB = re.compile(r"^[ \t]*([\w./+-]{3,100}):[ \t]+https?://\S+/(?:runs|jobs?)/\S+", re.MULTILINE)
+_FAILED_JOB = re.compile(r"^[ \t]*([\w./+-]{3,100}):[ \t]+https?://\S+/jobs?/\S+", re.MULTILINE)
 _RUN_URL = re.compile(
     r"^(?:Matrix|CI run summary|url|Full report is available here|Report|dashboard link):\s*(https?://\S+)",
     re.IGNORECASE | re.MULTILINE,

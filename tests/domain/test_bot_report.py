@@ -24,7 +24,8 @@ def test_patchwork_applied() -> None:
 
 def test_bpf_ci_results() -> None:
     text = (
-        "Dear patch submitter,\n\nCI has tested the following submission:\nStatus:     {}\nName:       [bpf-next,v2] t\n"
+        "Dear patch submitter,\n\nCI has tested the following submission:\nStatus:     {}\n"
+        "Name:       [bpf-next,v2] t\n"
         "Matrix:     https://ci.example.org/bpf/actions/runs/12\n\nFailed jobs:\n"
         "test_progs-x86_64-gcc: https://ci.example.org/bpf/actions/runs/12/job/34\n"
     )
@@ -43,7 +44,8 @@ def test_reviews_by_machines() -> None:
 
 def test_the_kernel_test_robot() -> None:
     report = read(
-        "Hi Ann,\n\nkernel test robot noticed the following build errors:\n\n[auto build test ERROR on bpf-next/master]\n\n"
+        "Hi Ann,\n\n"
+        "kernel test robot noticed the following build errors:\n\n[auto build test ERROR on bpf-next/master]\n\n"
         "config: x86_64-randconfig-1 (https://x.org/config)\n\nAll errors (new ones prefixed by >>):\n\n"
         ">> kernel/bpf/core.c:10:1: error: no\n   kernel/bpf/core.c:11:1: error: old\n",
         Bot.KERNEL_TEST_ROBOT,
@@ -54,7 +56,8 @@ def test_the_kernel_test_robot() -> None:
 
 def test_syzbot() -> None:
     report = read(
-        "syzbot ci has tested the following series\n\n[v1] t\n\nand found the following issues:\n* KASAN: one\n* WARNING: two\n\n"
+        "syzbot ci has tested the following series\n\n[v1] t\n\n"
+        "and found the following issues:\n* KASAN: one\n* WARNING: two\n\n"
         "base:      0123456789abcdef\n",
         Bot.SYZBOT_CI,
     )
