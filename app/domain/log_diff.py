@@ -37,6 +37,9 @@ class DiffLine:
     text: str
 
 
+MAX_READ = 20_000
+"""Lines of each log that are looked at at all."""
+
 _MAX_PAIRS = 30_000
 
 _ID = re.compile(r"\b((?:ref_obj_|dynptr_|map_u|iter_)?id)=(\d+)")
@@ -69,11 +72,12 @@ def fold(log: Sequence[str]) -> list[str]:
 
 def diff_logs(left: Sequence[str], right: Sequence[str], *, context: int = 3) -> tuple[DiffLine, ...]:
     """Compare two logs; return the lines that differ with `context` shared lines around them, () when none does."""
-    a, b = fold(left), fold(right)
+    beyond = max(len(left), len(right), MAX_READ) - MAX_READ
+    a, b = fold(left[:MAX_READ]), fold(right[:MAX_READ])
     head = _shared(a, b)
     tail = _shared(a[head:][::-1], b[head:][::-1])
     middle_a, middle_b = a[head : len(a) - tail][:MAX_LINES], b[head : len(b) - tail][:MAX_LINES]
-    if not middle_a and not middle_b:
+    if not middle_a and not middle_b and not beyond:
         return ()
     lines: list[DiffLine] = list(_both(right, 0, 0, head))
     for tag, a1, a2, b1, b2 in _opcodes(middle_a, middle_b):
@@ -90,6 +94,8 @@ def diff_logs(left: Sequence[str], right: Sequence[str], *, context: int = 3) ->
     if left_out > 0:
         lines.append(_gap(left_out, "not compared"))
     lines += _both(right, len(a) - tail, len(b) - tail, tail)
+    if beyond:
+        lines.append(_gap(beyond, "not compared"))
     return tuple(_with_gaps(lines, context))
 
 

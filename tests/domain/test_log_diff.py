@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.log_diff import MAX_LINES, Where, diff_logs
+from app.domain.log_diff import MAX_LINES, MAX_READ, Where, diff_logs
 
 BASE = """\
 func#0 @0
@@ -65,6 +65,7 @@ def test_equal(left: list[str], right: list[str]) -> None:
 def test_a_flood_is_cut_and_said() -> None:
     lines = diff_logs(["a"] * 10, [f"line {n * 7 % 1000} {n}x" for n in range(MAX_LINES + 500)], context=0)
     assert lines[-1].text == "500 lines not compared"
+    assert diff_logs(["a"] * MAX_READ, ["a"] * (MAX_READ + 7))[-1].text == "7 lines not compared"
 
 
 @given(
