@@ -66,6 +66,11 @@ class Facts:
         return self.posting.head.subject.title
 
     @property
+    def paths(self) -> frozenset[str]:
+        """The files that its patches touch."""
+        return frozenset(file.path for item in self.posting.patches.values() for file in item.message.files)
+
+    @property
     def lines(self) -> frozenset[str]:
         """The lines that all its patches together add and remove."""
         if self._lines is None:
@@ -232,8 +237,10 @@ class _Evidence:
         same = same_person(later.posting.author, owner.author)
         newer = (later.posting.version, later.posting.minor or 0) > (owner.version, owner.minor or 0)
         # A newer version of something else may be sent into the thread of what it needs.
-        elsewhere = later.order in tied and not alike
-        if (same and newer and not elsewhere) or (alike and (newer or (same and _distinct(later.posting, owner)))):
+        related = alike or (
+            later.order not in tied and (later.posting.total == owner.total or bool(later.paths & earlier.paths))
+        )
+        if (same and newer and related) or (alike and (newer or (same and _distinct(later.posting, owner)))):
             yield later, earlier, Reason.IN_REPLY_TO
 
 

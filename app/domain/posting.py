@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -132,7 +132,22 @@ def group(messages: Mapping[str, Message], parents: Mapping[str, str | None]) ->
     nearest = above(parents, {key for key, item in items.items() if item.role in (Role.COVER, Role.PATCH)})
     for key, item in items.items():
         item.above = nearest[key]
+        if item.above is not None:
+            item.subject = _revision_not_kernel(item, items[item.above])
     return _Gatherer(items).gather()
+
+
+def _revision_not_kernel(item: Item, over: Item) -> Subject:
+    """`v6.1` names a kernel, except where its author answers the v6 of these very patches with it."""
+    subject, older = item.subject, over.subject
+    tag = next((tag for tag in subject.tags if tag.lower().startswith(f"v{older.version}.")), None)
+    minor = tag.rpartition(".")[2] if tag else ""
+    if tag is None or subject.versioned or not older.versioned or not minor.isdigit() or subject.total != older.total:
+        return subject
+    if not same_person(item.message.author, over.message.author):
+        return subject
+    tags = tuple(each for each in subject.tags if each != tag)
+    return replace(subject, version=older.version, minor=int(minor), versioned=True, tags=tags)
 
 
 def _unnumbered_covers(items: dict[str, Item], parents: Mapping[str, str | None]) -> None:
@@ -235,7 +250,10 @@ class _Gatherer:
             return 0
         if stem and stem == posting.stem:
             return 80
-        return 60 if item.root == posting.root else self._unthreaded(item, posting, stem)
+        if item.root == posting.root:
+            answered = (posting.head.message.in_reply_to, posting.head.message.message_id)
+            return 60 + (10 if item.message.in_reply_to in answered else 0) + _alike(item, posting)
+        return self._unthreaded(item, posting, stem)
 
     def _unthreaded(self, item: Item, posting: Posting, stem: str | None) -> int:
         threaded = item.above is not None or (posting.cover is None and posting.head.above is not None)
@@ -280,8 +298,9 @@ def _versions_fit(subject: Subject, posting: Posting, *, under_cover: bool) -> b
 
 
 def _alike(item: Item, posting: Posting) -> int:
-    """0 to 8: how much a patch looks like those already there, by the prefix of titles and by files touched."""
+    """0 to 9: how much a patch looks like those already there, by tags, the prefix of titles and files touched."""
     points = 0
+    same_tags = item.subject.tags == posting.head.subject.tags
     ours = {each.path for each in item.message.files}
     prefix = item.subject.title.partition(":")[0].lower()
     for other in posting.items[:8]:
@@ -289,7 +308,7 @@ def _alike(item: Item, posting: Posting) -> int:
             points = max(points, 4)
         if ours & {each.path for each in other.message.files}:
             points = max(points, 8 if points >= 4 else 5)
-    return points
+    return points + same_tags
 
 
 def _stem(message_id: str) -> str | None:

@@ -217,6 +217,51 @@ def test_a_newer_revision_of_another_work_sent_into_the_thread_of_what_it_needs(
     assert sorted(shapes(thread.read())) == [[("v1", [1, 2])], [("v1", [1, 2]), ("v2", [1, 2])]]
 
 
+def test_the_third_revision_of_something_else_in_answer_to_a_second_is_not_its_third() -> None:
+    thread = Thread()
+    first = thread.series("PATCH v2", 2)
+    thread.series("PATCH v3", 4, name="other", title="net: Something else", to=first[0])
+    assert shapes(thread.read()) == [[("v2", [1, 2])], [("v3", [1, 2, 3, 4])]]
+
+
+def test_two_series_interleaved_in_one_thread_go_by_what_they_answer() -> None:
+    thread = Thread()
+    root = thread.post("What to do about it")
+    left, right = (thread.post("Re: What to do about it", to=root, author=REX) for _ in range(2))
+    for position in (1, 2):
+        for name, parent in (("left", left), ("right", right)):
+            thread.post(f"[PATCH {position}/2] bpf: The {name}", to=parent, diff=change(f"x{name}{position}"))
+    found = [{patch.title for patch in series.revisions[0].patches} for series in thread.read().series]
+    assert found == [{"bpf: The left"}, {"bpf: The right"}]
+
+
+def test_two_trees_without_threading() -> None:
+    thread = Thread()
+    for position in (1, 2):
+        for tree in ("net", "net-next"):
+            thread.post(f"[PATCH {tree} {position}/2] bpf: Step {position}", diff=change(f"{tree}{position}"))
+    found = [(series.revisions[0].tags, len(series.revisions[0].patches)) for series in thread.read().series]
+    assert found == [(("net",), 2), (("net-next",), 2)]
+
+
+def test_v6_1_is_a_kernel_unless_it_answers_v6() -> None:
+    thread = Thread()
+    keys = thread.series("PATCH v6", 2)
+    thread.post("[PATCH v6.1 2/2] core: Step 2", to=keys[2], diff=change("core2", salt="_x"))
+    thread.series("PATCH v6.1", 3, name="stable", title="stable: Backport")
+    assert shapes(thread.read()) == [[("v6", [1, 2]), ("v6.1", ["1<v6", 2])], [("v1", [1, 2, 3])]]
+
+
+def test_a_second_revision_in_answer_to_the_first_that_forgot_to_say_so() -> None:
+    thread = Thread()
+    first = thread.post("[PATCH 1/2] a: One", diff=change("a"))
+    thread.post("[PATCH 2/2] a: Two", to=first, diff=change("b"))
+    again = thread.post("[PATCH 1/2] a: One", to=first, diff=change("a", salt="_x"))
+    thread.post("[PATCH 2/2] a: Two", to=again, diff=change("b"))
+    v1, second = thread.revisions()
+    assert (shape(v1), shape(second), second.resend) == (("v1", [1, 2]), ("v1 resend", [1, 2]), True)
+
+
 def test_a_lone_patch_of_a_newer_revision_without_threading() -> None:
     thread = Thread()
     thread.series("PATCH", 3)
