@@ -14,13 +14,13 @@ from app.db.embedded import find_binaries
 from app.errors import InfrastructureError
 from workers.adapters.accelerator import probe
 
-VERSION = re.compile(r"\d+(?:\.\d+)+\S*")
+VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*")
 PROBE_LIMIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A program that some step needs: how to ask its version, what for, and the Debian package that has it."""
+    """A program that some step needs; `ask` are the words that make it tell its version, none where it tells none."""
 
     name: str
     ask: tuple[str, ...]
@@ -43,9 +43,8 @@ TOOLS = (
     Tool(name="cpio", ask=("--version",), use="the guest's root", package="cpio"),
     Tool(name="bwrap", ask=("--version",), use="sandbox", package="bubblewrap"),
     Tool(name="setpriv", ask=("--version",), use="sandbox", package="util-linux"),
-    Tool(name="mmdebstrap", ask=("--version",), use="the guest's root", package="mmdebstrap"),
     Tool(name="qemu-system-x86_64", ask=("--version",), use="boot", package="qemu-system-x86"),
-    Tool(name="public-inbox-httpd", ask=("--help",), use="demo and tests", package="public-inbox"),
+    Tool(name="public-inbox-httpd", ask=(), use="demo and tests", package="public-inbox"),
     Tool(name="chromium", ask=("--version",), use="tests of the pages", package="chromium"),
 )
 
@@ -64,9 +63,13 @@ async def report(settings: Settings) -> int:
     postgres = _postgres()
     missing += postgres is None and settings.database_url is None
     table.add_row("postgres", postgres or "[red]missing[/red]", "database", _hint("postgresql", postgres))
-    source = next(iter(Path("/usr/src").glob("linux-source-6.12.tar.*")), None)
-    table.add_row("linux-source-6.12", source.name if source else "[yellow]missing[/yellow]", "the demo's tree",
-                  _hint("linux-source-6.12", source and source.name))
+    source = _kernel_source()
+    table.add_row(
+        "linux-source-6.12",
+        source or "[yellow]missing[/yellow]",
+        "the demo's tree",
+        _hint("linux-source-6.12", source),
+    )
     console.print(table)
     await _show_accelerator(console, settings)
     console.print(f"state: {settings.state_dir}  caches: {settings.cache_dir} ({_free(settings.cache_dir)})")
@@ -76,8 +79,8 @@ async def report(settings: Settings) -> int:
 async def _version(tool: Tool) -> str | None:
     """Return the version that a tool names, or that it is there; None where it is not or does not run."""
     path = shutil.which(tool.name)
-    if path is None:
-        return None
+    if path is None or not tool.ask:
+        return "there" if path else None
     process = await asyncio.create_subprocess_exec(
         path, *tool.ask, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -91,6 +94,10 @@ async def _version(tool: Tool) -> str | None:
     return found.group() if found else "there"
 
 
+def _kernel_source() -> str | None:
+    return next((path.name for path in Path("/usr/src").glob("linux-source-6.12.tar.*")), None)
+
+
 def _postgres() -> str | None:
     try:
         return str(find_binaries())
@@ -101,7 +108,7 @@ def _postgres() -> str | None:
 async def _show_accelerator(console: Console, settings: Settings) -> None:
     console.print("KVM, by a real boot:", end=" ")
     try:
-        found = await probe(settings.cache_dir, again=True)
+        found = await probe(settings.cache_dir)
     except InfrastructureError as error:
         console.print(f"not probed: {error}", style="yellow", markup=False)
         return

@@ -102,7 +102,7 @@ async def run_demo(*, stop_at_end: bool) -> int:
         archive.add(*example_mails())
         smtp_port = stack.enter_context(delivering(state / "archive", state / "mail"))
         use = demo_settings(state, origin=archive.origin, smtp_port=smtp_port, profile=_profile())
-        _hand_down(use)
+        hand_down(use)
         return await _serve(console, use, archive, started=started, stop_at_end=stop_at_end)
 
 
@@ -185,7 +185,7 @@ def _profile() -> ProfileSettings:
     return settings().profiles[settings().default_profile]
 
 
-def _hand_down(use: Settings) -> None:
+def hand_down(use: Settings) -> None:
     """Let the child processes have these settings, by environment, which goes before any file."""
     os.environ.pop("DATABASE_URL", None)
     for name, value in use.model_dump(mode="json", exclude={"database_url"}).items():

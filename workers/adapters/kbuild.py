@@ -130,7 +130,7 @@ class Builder:
             deadline=asyncio.get_running_loop().time() + profile.build_timeout.total_seconds(),
             log=log,
         )
-        template = self._template(checkout, profile, tools)
+        template = self.template(checkout, profile, tools)
         with contextlib.ExitStack() as stack:
             out = stack.enter_context(_output_folder(sandbox.make_folder(self._builds)))
             async with self._base(job, checkout, template, files) as base:
@@ -150,7 +150,8 @@ class Builder:
             )
             return await self.images.publish(image)
 
-    def _template(self, checkout: Checkout, profile: ProfileSettings, tools: dict[str, str]) -> Path:
+    def template(self, checkout: Checkout, profile: ProfileSettings, tools: dict[str, str]) -> Path:
+        """Return the folder that keeps what the base of a checkout leaves for its revisions."""
         fragments = [path.read_bytes() for path in _fragments(profile)]
         state = json.dumps([checkout.base.commit, sorted(tools.items())]).encode()
         digest = hashlib.sha256(b"\0".join([state, *fragments])).hexdigest()

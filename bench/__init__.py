@@ -1,0 +1,1 @@
+"""Measurements: each compares in one run, or counts; none is a timed test."""

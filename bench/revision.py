@@ -1,0 +1,228 @@
+"""One warm revision: the pipeline, from the queue to the verdict, against the same commands by hand, in one run."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from app.config import Settings, settings
+from app.db.embedded import Cluster
+from app.db.models import Revision, Run, RunState
+from app.db.session import Sessions, make_engine, make_sessions
+from app.db.url import database_url
+from app.demo.archive import Archive
+from app.demo.run import TREE, demo_settings, example_mails, hand_down, newest_message_id
+from app.demo.smtp_server import delivering
+from app.services import tracking
+from app.services.execution import load_job
+from app.services.rerun import rerun
+from app.stack import application_services, database_service, prepare_database
+from app.supervisor import Supervisor
+from bench.memory import Peak
+from workers.adapters import cpio, selftests
+from workers.adapters.git import Trees
+from workers.adapters.kbuild import Builder
+from workers.adapters.rootfs import guest_root
+from workers.ports import Base
+from workers.steps.apply import apply_mails
+
+BY_HAND = Path(__file__).parent / "by_hand.sh"
+POLL_S = 0.1
+LABEL = "v4"
+MOST_RATIO = 1.10
+MOST_MB = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The product running, with the example's newest revision and its baseline done once: all is warm."""
+
+    use: Settings
+    sessions: Sessions
+    run_id: int
+
+
+async def measure_revision(*, rounds: int) -> None:
+    """Print seconds each way, their ratio, and the peak memory of the project's own processes."""
+    console = Console()
+    pipeline: list[float] = []
+    by_hand: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid()) as peak:
+        Path(folder).chmod(0o711)
+        async with _running(Path(folder)) as world:
+            hand = await _prepare_by_hand(world, Path(folder) / "hand")
+            for number in range(1, rounds + 1):
+                pipeline.append(await _by_pipeline(world))
+                console.print(f"  round {number}: pipeline {pipeline[-1]:.1f} s")
+                by_hand.append(await _by_hand(world, hand))
+                console.print(f"  round {number}: by hand  {by_hand[-1]:.1f} s")
+    ratio = statistics.median(pipeline) / statistics.median(by_hand)
+    console.print(f"a warm revision ({LABEL} of the example): pipeline / by hand = {ratio:.2f} (at most {MOST_RATIO})")
+    console.print(f"peak memory of the project's own processes: {peak.mb:.0f} MB (at most {MOST_MB}), of which")
+    for name, megabytes in sorted(peak.parts.items(), key=lambda one: -one[1]):
+        console.print(f"  {megabytes:6.0f} MB  {name}", highlight=False)
+
+
+@contextlib.asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[World]:
+    with ExitStack() as stack:
+        archive = stack.enter_context(Archive(folder / "archive").serving())
+        archive.add(*(mail for mail in example_mails() if newest_message_id().encode()[:20] in mail))
+        smtp_port = stack.enter_context(delivering(folder / "archive", folder / "mail"))
+        profile = settings().profiles[settings().default_profile]
+        use = demo_settings(folder, origin=archive.origin, smtp_port=smtp_port, profile=profile)
+        hand_down(use)
+        logs = folder / "logs"
+        async with Supervisor([database_service(Cluster(folder / "postgres"))], logs=logs):
+            prepare_database(use)
+            engine = make_engine(database_url(use))
+            sessions = make_sessions(engine)
+            async with Supervisor(application_services(use, pools=["default"]), logs=logs):
+                with sessions.begin() as session:
+                    tracking.track(session, newest_message_id(), requested_by="bench")
+                await _until_done(sessions, at_least=2)
+                with sessions() as session:
+                    run_id = session.scalars(select(Run.id).where(Run.revision_id.is_not(None))).one()
+                yield World(use=use, sessions=sessions, run_id=run_id)
+            engine.dispose()
+
+
+async def _until_done(sessions: Sessions, *, at_least: int) -> None:
+    while True:
+        with sessions() as session:
+            states = session.scalars(select(Run.state)).all()
+        if len(states) >= at_least and set(states) == {RunState.DONE}:
+            return
+        await asyncio.sleep(POLL_S)
+
+
+async def _by_pipeline(world: World) -> float:
+    """Ask for the revision again, with its kept image gone; return the seconds until its verdict."""
+    with world.sessions.begin() as session:
+        first = session.get_one(Run, world.run_id, options=[joinedload(Run.revision)])
+        shutil.rmtree(world.use.cache_dir / "images" / first.evidence["image"])
+        assert isinstance(first.revision, Revision)
+        count = len(session.scalars(select(Run.id)).all())
+        rerun(session, world.use, revision_id=first.revision.id, requested_by="bench")
+    started = time.perf_counter()
+    await _until_done(world.sessions, at_least=count + 1)
+    return time.perf_counter() - started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """What a person has at hand: mails, the list of files, copies of the base's objects, the guest's root."""
+
+    place: Path
+    template: Path
+    selftests: Path
+    root: Path
+
+
+async def _prepare_by_hand(world: World, place: Path) -> Hand:
+    """Lay out what a person would have from the base's own build."""
+    place.mkdir()
+    with world.sessions() as session:
+        job = load_job(session, world.run_id)
+    profile = world.use.profiles[job.profile]
+    builder = Builder(world.use.cache_dir)
+    async with Trees(world.use.cache_dir / "trees").checkout(TREE, _base(world)) as checkout:
+        plan = await builder.plan(checkout, profile, job.files)
+        template = builder.template(checkout, profile, await builder.toolchain())
+        base_selftests = template / f"selftests-{selftests.name_of(plan.kept)}"
+        await apply_mails(checkout, job)
+        kept = (await builder.plan(checkout, profile, job.files)).kept
+    (place / "lists").mkdir()
+    (place / "lists" / "keep").write_bytes("".join(f"{path}\0" for path in sorted(kept)).encode())
+    (place / "mails").mkdir()
+    for patch in job.patches:
+        (place / "mails" / f"{patch.position:04}").write_bytes(patch.raw)
+    tests = "".join(f"{name}\n" for name in await _tests(world)).encode()
+    entries = [cpio.Entry(path="reroll/tests", mode=0o100644, data=tests)]
+    entries.append(cpio.Entry(path="reroll/watchdog", mode=0o100644, data=b"110\n"))
+    (place / "own.cpio").write_bytes(cpio.archive(entries))
+    root = await guest_root(world.use.cache_dir / "guest")
+    return Hand(place=place, template=template, selftests=base_selftests, root=root.path)
+
+
+async def _tests(world: World) -> list[str]:
+    with world.sessions() as session:
+        image = session.get_one(Run, world.run_id).evidence["image"]
+    found = await Builder(world.use.cache_dir).find(image)
+    assert found is not None
+    return list(found.tests)
+
+
+def _base(world: World) -> Base:
+    with world.sessions() as session:
+        run = session.get_one(Run, world.run_id)
+        return Base(commit=run.base_commit, reason=run.base_reason)
+
+
+async def _by_hand(world: World, hand: Hand) -> float:
+    """Run the script on fresh copies of the base's objects; return its seconds, copying not counted."""
+    copies = hand.place / "copies"
+    shutil.rmtree(copies, ignore_errors=True)
+    copies.mkdir()
+    sources = {"out": hand.template / "objects", "selftests": hand.selftests / "output"}
+    for name, source in {**sources, "scratch": hand.selftests / "scratch"}.items():
+        await _call("cp", "-a", "--reflink=auto", str(source), str(copies / name))
+    (copies / "stage").mkdir()
+    async with Trees(world.use.cache_dir / "trees").checkout(TREE, _base(world)) as checkout:
+        command = _in_namespace(world, hand, copies, checkout.source)
+        started = time.perf_counter()
+        await _call(*command)
+        return time.perf_counter() - started
+
+
+def _in_namespace(world: World, hand: Hand, copies: Path, source: Path) -> list[str]:
+    """Return the script's command, with its folders where make and ccache know them; nothing else is confined."""
+    binds = {
+        source: "/build/linux",
+        copies / "scratch": f"/build/linux/{selftests.FOLDER}",
+        copies / "out": "/build/out",
+        copies / "selftests": "/build/selftests",
+        copies / "stage": "/build/stage",
+        hand.place / "lists": "/build/lists",
+        hand.place / "mails": "/build/mails",
+        world.use.cache_dir / "ccache": "/build/ccache",
+    }
+    words = ["bwrap", "--dev-bind", "/dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 - in the namespace
+    for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", str(world.use.cache_dir), str(hand.place)):
+        words += ["--bind-try", folder, folder]
+    for outside, inside in binds.items():
+        words += ["--bind", str(outside), inside]
+    words += ["--bind", str(source), "/build/original"]
+    jobs = str(os.cpu_count() or 1)
+    return [
+        *words,
+        "--ro-bind",
+        str(BY_HAND),
+        "/by_hand.sh",
+        "sh",
+        "/by_hand.sh",
+        jobs,
+        str(hand.root),
+        str(hand.place / "own.cpio"),
+    ]
+
+
+async def _call(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command[0], output[-2000:].decode("utf-8", "replace"))
