@@ -14,6 +14,7 @@ gains is wrong results for its own run.
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.outcome import TestResult
@@ -40,16 +41,29 @@ class SuiteRun:
         """Whether the suite ran to its own end, so that what it did not report did not exist."""
         return self.summary.complete and self.exit_code is not None
 
-    @property
-    def why_cut(self) -> str | None:
-        """Why the suite did not run to its end, for people; None when it did."""
+    def running(self, tests: Iterable[str]) -> str | None:
+        """Return which of the tests it was given ran when it was cut short: the one after the last that reported.
+
+        test_progs runs them in the order of their bytes and reports each when it has ended; None when it did end.
+        """
         if self.ended:
             return None
-        after = f" after {self.summary.last_test}" if self.summary.last_test else " before its first test"
+        last = self.summary.last_test
+        return next((test for test in sorted(tests) if last is None or test > last), None)
+
+    def why_cut(self, tests: Iterable[str] = ()) -> str | None:
+        """Return why the suite did not run to its end, for people; None when it did. `tests`: as for `running()`."""
+        if self.ended:
+            return None
+        test, last = self.running(tests), self.summary.last_test
+        if test is not None and (last is not None or self.exit_code is None):
+            where = f"{self.suite} while it ran {test}"
+        else:
+            where = f"{self.suite} {f'after {last}' if last else 'before any test had ended'}"
         if self.exit_code is None:
-            return f"the machine ended in {self.suite}{after}"
+            return f"the machine ended in {where}"
         how = self.summary.crash or (self.summary.rest.strip().rpartition("\n")[2][:200]) or "it said nothing"
-        return f"{self.suite} ended early{after} (exit code {self.exit_code}: {how})"
+        return f"exit code {self.exit_code} of {where}: {how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
