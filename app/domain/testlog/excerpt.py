@@ -17,6 +17,7 @@ MAX_MESSAGE = 300
 MAX_DETAIL = 32 * 1024
 """Characters of a detail; a longer one loses its middle, said in its place."""
 
+_ROOM_FOR_MARK = 48
 _HEAD_BYTES = 192 * 1024
 _TAIL_BYTES = 64 * 1024
 
@@ -126,10 +127,11 @@ def shorten(text: str, limit: int) -> str:
 
 
 def bounded(lines: Sequence[str], limit: int = MAX_DETAIL) -> str:
-    """Join lines; over `limit` characters keep the first two thirds and the last third of them."""
+    """Join lines; over `limit` (at least 200) characters keep the first two thirds and the rest of the end."""
     whole = "\n".join(lines)
     if len(whole) <= limit:
         return whole
-    head, tail = whole[: limit * 2 // 3], whole[-(limit // 3) + 64 :]
+    head = whole[: limit * 2 // 3]
+    tail = whole[len(whole) - (limit - len(head) - _ROOM_FOR_MARK) :]
     lost = whole.count("\n", len(head), len(whole) - len(tail)) + 1
     return f"{head}\n[... {lost} lines left out ...]\n{tail}"
