@@ -1,4 +1,7 @@
-"""A judged run -> the facts of its report."""
+"""A judged run -> the facts of its report.
+
+The evidence may be that of a worker of another version: what it lacks is left out of the mail, the verdict is not lost.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -52,7 +55,7 @@ def _tested(session: Session, run: Run, revision: Revision) -> Tested:
         toolchain=run.toolchain,
         accelerator=evidence.get("accelerator", ""),
         compared=Counts(**evidence.get("counts", {})).compared,
-        not_built=tuple((one["test"], one["reason"]) for one in evidence.get("not_built", [])),
+        not_built=tuple((one["test"], one.get("reason") or "") for one in evidence.get("not_built", [])),
         not_run=tuple(str(_key(one)) for one in absent if one.kind is ChangeClass.NOT_RUN),
         disappeared=tuple(str(_key(one)) for one in absent if one.kind is ChangeClass.DISAPPEARED),
     )
@@ -63,7 +66,7 @@ def _key(change: Change) -> TestKey:
 
 
 def _blamed(changes: Iterable[Change], reasons: Sequence[Mapping[str, Any]]) -> Iterable[BlamedTest]:
-    excerpts = {TestKey(**one["key"]): one["excerpt"] for one in reasons if one["key"]}
+    excerpts = {TestKey(**one["key"]): one.get("excerpt") or "" for one in reasons if one.get("key")}
     for change in changes:
         key = _key(change)
         yield BlamedTest(
@@ -77,23 +80,29 @@ def _blamed(changes: Iterable[Change], reasons: Sequence[Mapping[str, Any]]) -> 
 
 def _complaints(reasons: Sequence[Mapping[str, Any]]) -> Iterable[Complaint]:
     """What speaks for the verdict and is about no test: how the machine ended, what its kernel complained of."""
-    return (Complaint(title=one["text"], excerpt=one["excerpt"]) for one in reasons if not one["key"])
+    found = (one for one in reasons if not one.get("key"))
+    return (Complaint(title=one.get("text") or "", excerpt=one.get("excerpt") or "") for one in found)
 
 
 def _refusal(apply: Mapping[str, Any] | None) -> Refusal | None:
-    if not apply:
+    if not apply or "position" not in apply:
         return None
-    return Refusal(position=apply["position"], title=apply["title"], git_said=apply["git_said"], hunk=apply["hunk"])
+    return Refusal(
+        position=apply["position"],
+        title=apply.get("title") or "",
+        git_said=apply.get("git_said") or "",
+        hunk=apply.get("hunk") or "",
+    )
 
 
 def _error(one: Mapping[str, Any]) -> BuildError:
     return BuildError(
-        file=one["file"],
-        line=one["line"],
-        message=one["message"],
-        excerpt=one["excerpt"],
-        position=one["patch"],
-        title=one["patch_title"] or "",
+        file=one.get("file"),
+        line=one.get("line"),
+        message=one.get("message") or "",
+        excerpt=one.get("excerpt") or "",
+        position=one.get("patch"),
+        title=one.get("patch_title") or "",
     )
 
 
@@ -102,6 +111,6 @@ def _since(evidence: Mapping[str, Any]) -> Since | None:
     if not since or not label:
         return None
     fixed, broken, still = (
-        tuple(str(TestKey(**key)) for key in since[which]) for which in ("fixed", "broken", "still_broken")
+        tuple(str(TestKey(**key)) for key in since.get(which, ())) for which in ("fixed", "broken", "still_broken")
     )
     return Since(label=label, fixed=fixed, broken=broken, still_broken=still)

@@ -191,7 +191,7 @@ def test_git_and_public_inbox_read_it_as_it_was_meant(tmp_path: Path) -> None:
 ANYTHING = st.text(max_size=300)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(subject=ANYTHING, body=ANYTHING, parent=ANYTHING, above=st.lists(ANYTHING, max_size=5))
 def test_whatever_a_mail_said_the_reply_has_these_headers_and_this_text(
     subject: str, body: str, parent: str, above: list[str]

@@ -268,3 +268,16 @@ def test_what_stopped_a_run_is_told(session: Session, mailing: Mail) -> None:
     assert "\n\nPatch 1/2: bpf: One\n\n    kernel/bpf/a.c:3:1: error: no such thing\n" in bodies[1]
     assert "  make kernel/bpf/a.o\n" in bodies[1]
     assert "\n\n    Kernel panic - not syncing: x\n" in bodies[2]
+
+
+@pytest.mark.parametrize("verdict", [one for one in Verdict if one is not Verdict.INCONCLUSIVE])
+def test_evidence_that_is_lacking_costs_lines_but_not_the_verdict(
+    session: Session, mailing: Mail, verdict: Verdict
+) -> None:
+    evidence = {"build": {"errors": [{}]}, "apply": {"position": 1}, "reasons": [{}], "since": {}, "previous": "v2"}
+    run = judged(session, posted(session), verdict, evidence=evidence, toolchain={}, sentence=None)
+
+    report = queue_report(session, mailing(), run.id)
+
+    assert report is not None
+    assert f"https://ci.example.org/runs/{run.id}\n" in report.body

@@ -1,6 +1,8 @@
 """Out of the outbox: real database, real queue, real SMTP server, real archive."""
 
+import asyncio
 import mailbox
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -147,6 +149,57 @@ async def test_cut_off_before_delivery_it_is_sent_again(office: Office) -> None:
 
     assert office.report().state is ReportState.SENT
     assert [taken[2] for taken in server.taken] == [server.taken[0][2]] * 2  # the same bytes, Message-ID and all
+
+
+SENDER = """
+import asyncio, sys
+from pathlib import Path
+from app.config import LoreSettings, MailMode, MailSettings, Settings
+from app.db.session import make_engine, make_sessions
+from workers.adapters.lore import LoreClient
+from workers.adapters.smtp import SmtpMailer
+from workers.steps.mail import send_report
+
+url, origin, cache, port, report_id = sys.argv[1:]
+mail = MailSettings(mode=MailMode.SEND, port=int(port))
+settings = Settings(database_url=url, mail=mail)
+lore = LoreClient(LoreSettings(origin=origin), Path(cache))
+asyncio.run(send_report(make_sessions(make_engine(url)), settings, SmtpMailer(mail), lore, int(report_id)))
+"""
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+async def test_a_worker_killed_while_it_sends_means_one_mail_all_the_same(
+    delivered: bool,
+    office: Office,
+    database: str,
+    tmp_path: Path,
+) -> None:
+    handed_over = asyncio.Event()
+
+    class Thinking(Behaviour):
+        async def handle_DATA(self, *args: Any) -> str:  # noqa: N802
+            answer = await super().handle_DATA(*args)
+            if self.seen == 1:
+                handed_over.set()
+                await asyncio.Event().wait()  # the answer never comes: who waits for it gets killed
+            return answer
+
+    server = Thinking()
+    async with mail_server(server) as port:
+        arguments = (database, office.inbox.origin, str(tmp_path), str(port), str(office.report_id))
+        worker = await asyncio.create_subprocess_exec(sys.executable, "-c", SENDER, *arguments)
+        await handed_over.wait()
+        worker.kill()
+        await worker.wait()
+        assert office.report().state is ReportState.SENDING
+        if delivered:
+            office.inbox.add(server.taken[0][2])
+
+        await office.send(port)
+
+    assert office.report().state is ReportState.SENT
+    assert server.seen == (1 if delivered else 2)
 
 
 async def test_an_archive_that_lags_is_waited_for(office: Office) -> None:
