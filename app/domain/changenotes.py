@@ -25,7 +25,7 @@ _POINT = re.compile(r"(?P<indent>[ \t]*)(?:[-*+\u2022\u2013o]|\(?\d{1,2}[.)])[ \
 _END = re.compile(
     r"---\s*$|-- $|[^\n|]{1,300}\|\s+(?:\d+ [-+]*|Bin)|.{1,100} \(\d{1,4}\):$|base-commit:|change-id:|diff --git "
 )
-_LINK_ONLY = re.compile(r"\s*(?:[-*+]\s*)?(?:[\w\[\] .-]{0,40}[:(]?\s*)?<?https?://\S+\s*$")
+_LINK_ONLY = re.compile(r"(?:[-*+] )?(?:[\w\[\] .-]{0,40}[:(]? ?)?<?https?://\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class _Steps:
             self._blank()
         elif _END.match(line):
             self.finish()
-        elif _LINK_ONLY.match(line):
+        elif _LINK_ONLY.fullmatch(line.strip()):
             self._forget_pointer()
         else:
             self._content(line)
@@ -87,7 +87,7 @@ class _Steps:
         # Deeper than the step's own points a label is part of a point, and in a point of its own it is a link's.
         if self._indents and _indent(line) > self._indents[0]:
             return False
-        if _LINK_ONLY.match(line):
+        if _LINK_ONLY.fullmatch(line.strip()):
             return line[:1].isalpha()
         return "old" in found.groupdict() or not found["rest"].strip() or line[:1] not in " \t"
 

@@ -13,7 +13,7 @@ from app.domain.trailer import Trailer, given, parse_trailers
 MAX_QUOTES = 200
 _QUOTE = re.compile(r"((?:> ?)*>) ?(.*)")
 # What is said between quotes without saying anything: "[ ... ]", "^^^^", and what ends a mail.
-_ELIDED = re.compile(r"\s*(?:[\[(<]*\s*(?:\.{2,}|\u2026|snip|trimmed)\s*[\])>]*|[\^~]+|`{3,})\s*", re.IGNORECASE)
+_ELIDED = re.compile(r"[\[(<]* ?(?:\.{2,}|\u2026|snip|trimmed) ?[\])>]*|[\^~]+|`{3,}", re.IGNORECASE)
 _FOOTER = re.compile(r"^(?:-- ?$|---\n(?=AI reviewed))", re.MULTILINE)
 _HEADER = re.compile(r"(?:diff --git \S+ b/(?P<file>\S+)|@@ -(?P<old>\d+)(?:,\d+)? \+(?P<new>\d+)(?:,\d+)? @@)")
 
@@ -141,7 +141,7 @@ class _Walk:
     def end_point(self) -> None:
         """What was said since the last quote is a point at the line quoted there."""
         text = _FOOTER.split("\n".join(self._said), maxsplit=1)[0]
-        text = "\n".join(line for line in text.split("\n") if not _ELIDED.fullmatch(line)).strip()
+        text = "\n".join(line for line in text.split("\n") if not _ELIDED.fullmatch(line.strip())).strip()
         self._said = []
         if text and self._place is not None:
             place = self._place

@@ -1,5 +1,7 @@
 """Change logs as steps with nested points."""
 
+import time
+
 from app.domain.changenotes import change_log
 from app.domain.message import parse_message
 from tests.domain.threads import change
@@ -80,3 +82,18 @@ def test_below_the_line_of_a_patch_and_not_in_its_diff() -> None:
 
 def test_a_text_without_a_change_log() -> None:
     assert steps("This is v2 of the series.\nIt changes v1 to v2.\n\n- A list\n") == []
+
+
+def test_time_is_linear() -> None:
+    started = time.process_time()
+    for line in (
+        "- x",
+        " " * 900 + "- x",
+        "v1 " * 300,
+        "v1->" * 200,
+        "changes since " * 60,
+        "((((- - -" * 90,
+        "x |" * 300,
+    ):
+        steps("v1 -> v2:\n" + (line + "\n") * 250)
+    assert time.process_time() - started < 5

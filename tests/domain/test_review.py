@@ -1,8 +1,7 @@
 """Comments: who made them, what they give, and the line they are about."""
 
-import pytest
+import time
 
-from app.domain.bots import Bot, identify
 from app.domain.diff import parse_files
 from app.domain.message import Message, parse_message
 from app.domain.review import find_anchors, read_comment
@@ -18,30 +17,6 @@ def mail(text: str, author: str = REX) -> Message:
 
 def quoted(diff: str) -> str:
     return "".join(f"> {line}\n" for line in diff.splitlines())
-
-
-@pytest.mark.parametrize(
-    ("author", "bot"),
-    [
-        ("bot+bpf-ci@kernel.org", Bot.BPF_CI),
-        ("sashiko-bot <sashiko-bot@kernel.org>", Bot.SASHIKO),
-        ("kernel test robot <lkp@intel.com>", Bot.KERNEL_TEST_ROBOT),
-        ("syzbot <syzbot+abc@syzkaller.appspotmail.com>", Bot.SYZBOT),
-        ("syzbot ci <syzbot+ci123@syzkaller.appspotmail.com>", Bot.SYZBOT_CI),
-        ("patchwork-bot+netdevbpf@kernel.org", Bot.PATCHWORK),
-        ("pr-tracker-bot@kernel.org", Bot.PR_TRACKER),
-        ("Example CI bot <checks-bot@example.org>", Bot.OTHER),
-        (REX, None),
-        ("Abbot Robotham <abbot@example.org>", None),
-    ],
-)
-def test_bots_and_people(author: str, bot: Bot | None) -> None:
-    assert identify(mail("Text.", author)) is bot
-
-
-def test_the_review_of_bpf_ci_is_told_from_its_results() -> None:
-    text = "> quoted\nIs that right?\n\n---\nAI reviewed your patch. Please fix the bug.\n"
-    assert identify(mail(text, "bot+bpf-ci@kernel.org")) is Bot.BPF_CI_REVIEW
 
 
 def test_points_stand_at_the_line_quoted_above_them() -> None:
@@ -113,3 +88,11 @@ def test_comments_hang_at_their_patch() -> None:
     (comment,) = revision.comments
     assert (comment.patch_position, comment.is_bot, comment.anchors[0].path) == (2, False, "kernel/bpf/core2.c")
     assert [trailer.agrees for trailer in comment.trailers] == [True]
+
+
+def test_time_is_linear() -> None:
+    files = parse_files(change("core", lines=20_000))
+    started = time.process_time()
+    for line in (" " * 900, "> " * 450, "> [" + " " * 900, "> +\tcall_core_1(state);\n" + "." * 900, "^" * 900):
+        find_anchors((line + "\n") * 2000, files)
+    assert time.process_time() - started < 5
