@@ -32,12 +32,14 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
                 async with recorder.step(Step.APPLY) as record:
                     commit = await apply(record, checkout, job)
             except PatchDoesNotApplyError:
-                return _findings(reached=Step.APPLY, facts={"apply": record.detail})
+                return _findings(reached=Step.APPLY, facts={"apply": record.detail}, toolchain=None)
         try:
             async with recorder.step(Step.BUILD) as record:
                 image = await build(record, context.builder, checkout, profile, job=job, commit=commit)
         except BuildFailedError:
-            return _findings(reached=Step.BUILD, applied=True, facts={"build": record.detail, "commit": commit})
+            facts = {"build": record.detail, "commit": commit}
+            tools = await context.builder.toolchain()
+            return _findings(reached=Step.BUILD, applied=True, facts=facts, toolchain=tools)
     tests = [name for name in image.tests if job.only is None or name in job.only]
     life = await boot_and_test(recorder, context.machine, image, profile, tests=tests)
     return _lived(image, life, commit)
@@ -52,8 +54,12 @@ def _profile(context: Context, job: Job) -> ProfileSettings:
         ) from None
 
 
-def _findings(*, reached: Step, applied: bool = False, facts: dict[str, Any]) -> Findings:
-    return Findings(reached=reached, applied=applied, built=False, booted=False, complete=False, facts=facts)
+def _findings(
+    *, reached: Step, applied: bool = False, facts: dict[str, Any], toolchain: dict[str, str] | None
+) -> Findings:
+    return Findings(
+        reached=reached, applied=applied, built=False, booted=False, complete=False, facts=facts, toolchain=toolchain
+    )
 
 
 def _lived(image: Image, life: Life, commit: str) -> Findings:

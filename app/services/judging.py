@@ -31,6 +31,8 @@ class RunFacts:
     steps: tuple[StepOutcome, ...]
     results: tuple[TestResult, ...]
     console: tuple[ConsoleEvent, ...]
+    built: bool
+    booted: bool
     complete: bool
     image: str | None
     toolchain: dict[str, str]
@@ -104,6 +106,8 @@ def _facts(session: Session, run: Run, only: Sequence[str] | None) -> RunFacts:
         steps=_steps(session, run),
         results=tuple(_results(session, run, only)),
         console=tuple(_event(one) for one in evidence.get("events", ())),
+        built=bool(evidence.get("built")),
+        booted=bool(evidence.get("booted")),
         complete=bool(evidence.get("complete")),
         image=evidence.get("image"),
         toolchain=run.toolchain,

@@ -39,10 +39,13 @@ GOOD = progs(("bpf_iter/ksym", "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK")
 
 def plain_script(source, tests, count):
     """A `bad` line makes bpf_iter/ksym fail, `flaky` only in the first boot, `panic` ends the machine."""
-    if "panic" in source:
+    once = "once" in source and count > 0
+    if "panic" in source and not once:
         return GOOD[:4], Ending.PANIC
-    if "hang" in source:
+    if "hang" in source and not once:
         return [], Ending.NO_BOOT
+    if "slow" in source and not once:
+        return GOOD[:4], Ending.TIME_LIMIT
     fails = "bad" in source or ("flaky" in source and count == 0)
     results = [("bpf_iter/ksym", "FAIL" if fails else "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK")]
     if "new_test" in source:
@@ -183,6 +186,24 @@ async def test_a_machine_that_dies_leaves_its_tests_not_run(house):
 async def test_no_userspace_with_the_patches_alone_is_does_not_boot(house):
     await house.track(house.posted(1, ("line_3;", "line_3_hang;")))
     assert house.run("v1").verdict is Verdict.DOES_NOT_BOOT
+
+
+@pytest.mark.parametrize("what", ["panic_once", "hang_once", "slow_once"])
+async def test_what_a_machine_does_once_only_is_nobodys_doing(house, what):
+    await house.track(house.posted(1, ("line_3;", f"line_3_{what};")))
+    run = house.run("v1")
+    assert (run.verdict, house.changes(run)) == (Verdict.CLEAN, {})
+
+
+async def test_a_base_that_does_not_boot_any_more_is_no_ground_to_say_does_not_boot(house):
+    def script(source, tests, count):
+        return (GOOD, Ending.FINISHED) if "hang" not in source and count == 0 else ([], Ending.NO_BOOT)
+
+    house.machine.script = script
+    await house.track(house.posted(1, ("line_3;", "line_3_hang;")))
+    run = house.run("v1")
+    assert run.verdict is Verdict.INCONCLUSIVE
+    assert "the base booted before and does not now" in run.sentence
 
 
 async def test_a_broken_base_is_nobodys_doing(house):

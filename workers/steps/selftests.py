@@ -8,8 +8,9 @@ from app.config import ProfileSettings
 from app.domain.console import ConsoleEvent, ConsoleScanner
 from app.domain.guest_stream import GuestEnd, GuestStream
 from app.domain.outcome import Outcome, Step, Tally, TestResult
+from app.errors import InfrastructureError
 from app.services.records import BootKey
-from workers.ports import Boot, Image, Machine
+from workers.ports import Boot, Ending, Image, Machine
 from workers.recorder import Recorder, StepRecord
 
 
@@ -93,7 +94,7 @@ async def boot_and_test(
         async with recorder.step(Step.SELFTESTS) as record:
             tap.write_to(record, BootKey())
             lived = tap.finish(await life)
-            _say_tests(record, lived)
+            _say_tests(record, lived, tests)
         return lived
     finally:
         life.cancel()
@@ -124,13 +125,19 @@ def _say_no_boot(record: StepRecord, life: Life) -> None:
     record.detail = _detail(life)
 
 
-def _say_tests(record: StepRecord, life: Life) -> None:
+def _say_tests(record: StepRecord, life: Life, tests: Sequence[str]) -> None:
+    """Say how many tests ended how, or why they were cut short. A time limit of the whole is ours, not the tree's."""
     counted = life.tally
     record.summary = f"{counted.passed} pass, {counted.failed + counted.errors} fail, {counted.skipped} skip"
     record.detail = _detail(life)
-    if not life.complete:
-        record.outcome = Outcome.FAIL
-        record.summary += f"; the machine did not finish: {life.boot.ending}"
+    if life.complete:
+        return
+    if life.boot.ending is Ending.TIME_LIMIT:
+        raise InfrastructureError(f"the tests were not through after {life.boot.wall_s:.0f} s ({record.summary})")
+    cuts = [why for suite in life.end.suites if (why := suite.why_cut(tests))]
+    titles = [event.title for event in life.events]
+    record.outcome = Outcome.FAIL
+    record.summary = "; ".join([*titles[:1], *cuts]) or f"the machine ended: {life.boot.ending}"
 
 
 def _detail(life: Life) -> dict[str, object]:

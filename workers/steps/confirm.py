@@ -1,0 +1,150 @@
+"""Seeing twice what a series may be blamed for: the whole machine when it died or complained, else suspects alone."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.config import ProfileSettings
+from app.domain.outcome import Outcome, Step, TestKey, TestResult
+from app.domain.regression import ABSENT, Observations, candidates, observe, top_level
+from app.domain.verdict import StepOutcome
+from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
+from app.services.execution import Job
+from app.services.judging import Hearing, RunFacts
+from app.services.records import BootKey
+from workers.context import Context
+from workers.ports import Base, Image
+from workers.recorder import StepRecord
+from workers.steps.apply import apply_mails
+from workers.steps.build import image_of
+from workers.steps.selftests import Life, boot_quietly
+
+CONFIRMATIONS = 2
+"""How often each suspect is run again on each side, alone, in a fresh machine (docs/ARCHITECTURE.md)."""
+MOST_ALONE = 8
+"""With more suspects than this something general broke: they share a machine, for a reply within the hour."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Again:
+    """What was seen again: results a boot, on the patched and on the unpatched image."""
+
+    patched: list[Sequence[TestResult]] = field(default_factory=list)
+    base: list[Sequence[TestResult]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmer:
+    """Boots again for one judge."""
+
+    context: Context
+    record: StepRecord
+    job: Job
+
+    async def whole(self, hearing: Hearing, again: Again) -> Hearing:
+        """Boot the patched image once more, whole, where it died or complained; return the hearing with both lives.
+
+        What happens once only is no one's doing: a death or a complaint counts when it comes again. Where the first
+        life did not reach userspace, the base has to reach it now, under the same conditions.
+
+        Raises:
+            InfrastructureError: an image cannot be had, or the base does not boot now though it did before.
+        """
+        run, baseline = hearing.run, hearing.baseline
+        if baseline is None or not _needs_second_look(run, baseline):
+            return hearing
+        image = await self._image(run, patched=True)
+        if not run.booted:
+            life = await self._boot(await self._image(baseline, patched=False), image.tests[:1])
+            if not life.end.ready:
+                raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
+        tests = image.tests if hearing.only is None else hearing.only
+        life = await self._boot(image, tests)
+        self._keep(again.patched, life.results, on_base=False)
+        return dataclasses.replace(hearing, run=_both(run, life))
+
+    async def suspects(self, hearing: Hearing, again: Again) -> None:
+        """Run the tests that look like the series' doing again, alone.
+
+        Raises:
+            InfrastructureError: an image cannot be had, or a machine does not start.
+        """
+        assert hearing.baseline is not None
+        base = observe([hearing.baseline.results])
+        patched = observe([hearing.run.results, *again.patched])
+        suspects = candidates(base, patched)
+        news = tuple(sorted(key for key, seen in patched.items() if _fails_anew(seen, base.get(key, ABSENT))))
+        if not suspects and not news:
+            return
+        image = await self._image(hearing.run, patched=True)
+        await self._alone(image, (*suspects, *news), again.patched, on_base=False)
+        if suspects:
+            on_base = await self._image(hearing.baseline, patched=False)
+            await self._alone(on_base, suspects, again.base, on_base=True)
+
+    async def _alone(
+        self, image: Image, suspects: Sequence[TestKey], seen: list[Sequence[TestResult]], *, on_base: bool
+    ) -> None:
+        names = top_level(suspects)
+        groups = [(name,) for name in names] if len(names) <= MOST_ALONE else [names]
+        wanted = set(suspects)
+        for _ in range(CONFIRMATIONS):
+            results: list[TestResult] = []
+            for group in groups:
+                life = await self._boot(image, group)
+                if not life.end.ready:
+                    raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
+                results += [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
+            self._keep(seen, results, on_base=on_base)
+
+    def _keep(self, seen: list[Sequence[TestResult]], results: Sequence[TestResult], *, on_base: bool) -> None:
+        seen.append(results)
+        for one in results:
+            self.record.result(BootKey(boot=len(seen), on_base=on_base), one)
+
+    async def _boot(self, image: Image, tests: Sequence[str]) -> Life:
+        return await boot_quietly(self.context.machine, image, self._profile, tests=tests)
+
+    @property
+    def _profile(self) -> ProfileSettings:
+        return self.context.settings.profiles[self.job.profile]
+
+    async def _image(self, facts: RunFacts, *, patched: bool) -> Image:
+        """Return a run's image: the kept one, or built again where this host has none (another host built it)."""
+        kept = await self.context.builder.find(facts.image) if facts.image else None
+        if kept is not None:
+            return kept
+        job = self.job
+        base = Base(commit=job.base_commit, reason=job.base_reason)
+        try:
+            async with self.context.trees.checkout(self.context.tree(job.tree), base) as checkout:
+                commit = await apply_mails(checkout, job) if patched else base.commit
+                return await image_of(self.context.builder, checkout, self._profile, files=job.files, commit=commit)
+        except (BuildFailedError, PatchDoesNotApplyError) as error:
+            raise InfrastructureError(f"run {facts.run_id} built before and does not build here: {error}") from error
+
+
+def _needs_second_look(run: RunFacts, baseline: RunFacts) -> bool:
+    known = {event.fingerprint for event in baseline.console}
+    complains = any(event.fingerprint not in known for event in run.console)
+    return run.built and baseline.complete and (not run.complete or complains)
+
+
+def _fails_anew(seen: Observations, before: Observations) -> bool:
+    return bool(seen.failures) and not seen.aggregate and not before.telling
+
+
+def _both(run: RunFacts, life: Life) -> RunFacts:
+    """Return what two lives of a machine say together: the better end of the two, and the complaints of both."""
+    better = {Step.BOOT: life.end.ready, Step.SELFTESTS: life.complete}
+    steps = tuple(
+        StepOutcome(step=one.step, outcome=Outcome.PASS) if better.get(one.step) else one for one in run.steps
+    )
+    recurring = {event.fingerprint for event in life.events}
+    return dataclasses.replace(
+        run,
+        steps=steps,
+        booted=run.booted or life.end.ready,
+        complete=run.complete or life.complete,
+        console=tuple(event for event in run.console if event.fingerprint in recurring),
+    )
