@@ -53,17 +53,12 @@ class Facts:
     links: tuple[RevisionLink, ...]
     titles: frozenset[str]
     patch_ids: frozenset[str]
+    rfc: bool
+    resend: bool
+    version: tuple[int, int]
+    when: datetime  # its cover or first patch was sent
+    title: str  # the cover's, or the first patch's
     _lines: frozenset[str] | None = field(default=None)
-
-    @property
-    def when(self) -> datetime:
-        """When its cover or first patch was sent."""
-        return self.posting.head.when
-
-    @property
-    def title(self) -> str:
-        """The cover's title, or the first patch's."""
-        return self.posting.head.subject.title
 
     @property
     def paths(self) -> frozenset[str]:
@@ -117,6 +112,11 @@ def _facts(posting: Posting, order: int) -> Facts:
     return Facts(
         posting=posting,
         order=order,
+        rfc=posting.rfc,
+        resend=posting.head.subject.resend,
+        version=(posting.version, posting.minor or 0),
+        when=posting.head.when,
+        title=posting.head.subject.title,
         declared=declared,
         links=tuple(links.values()),
         titles=frozenset(_plain(item.subject.title) for item in posting.patches.values()),
@@ -142,11 +142,11 @@ def _plain(title: str) -> str:
     return " ".join(title.lower().replace("\t", " ").rstrip(".").split())
 
 
-def may_precede(earlier: Posting, later: Posting) -> bool:
+def may_precede(earlier: Facts, later: Facts) -> bool:
     """Whether one posting can be an older revision of another, by what their subjects say alone."""
     if earlier.rfc != later.rfc:
-        return later.version >= earlier.version or later.head.when >= earlier.head.when
-    return (later.version, later.minor or 0) >= (earlier.version, earlier.minor or 0)
+        return later.version >= earlier.version or later.when >= earlier.when
+    return later.version >= earlier.version
 
 
 class _Evidence:
@@ -180,7 +180,7 @@ class _Evidence:
         for facts in self._facts:
             others = {other.order: other for key in keys(facts) for other in seen[key][-MAX_CANDIDATES:]}
             for other in list(others.values())[-4 * MAX_CANDIDATES :]:
-                later, earlier = (facts, other) if may_precede(other.posting, facts.posting) else (other, facts)
+                later, earlier = (facts, other) if may_precede(other, facts) else (other, facts)
                 reason = judge(later, earlier)
                 if reason is not None:
                     yield later, earlier, reason
@@ -207,7 +207,7 @@ class _Evidence:
         return Reason.TITLE if _is_next(later, earlier) else None
 
     def _by_content(self, later: Facts, earlier: Facts) -> Reason | None:
-        if not _distinct(later.posting, earlier.posting):
+        if not _distinct(later, earlier):
             return Reason.TITLE if self._by_title(later, earlier) and _like_titles(later, earlier) else None
         same = same_person(later.posting.author, earlier.posting.author)
         smaller = max(min(len(later.posting.patches), len(earlier.posting.patches)), 1)
@@ -219,7 +219,7 @@ class _Evidence:
         return None
 
     def _by_person(self, later: Facts, earlier: Facts) -> Reason | None:
-        if not _distinct(later.posting, earlier.posting):
+        if not _distinct(later, earlier):
             return None
         if _like_titles(later, earlier):
             return Reason.TITLE
@@ -231,16 +231,16 @@ class _Evidence:
         if owner is None or owner is later.posting:
             return
         earlier = self._of[id(owner)]
-        if not may_precede(owner, later.posting):
+        if not may_precede(earlier, later):
             return
         alike = _like_titles(later, earlier) or bool(later.titles & earlier.titles) or _like_diffs(later, earlier)
         same = same_person(later.posting.author, owner.author)
-        newer = (later.posting.version, later.posting.minor or 0) > (owner.version, owner.minor or 0)
+        newer = later.version > earlier.version
         # A newer version of something else may be sent into the thread of what it needs.
         related = alike or (
             later.order not in tied and (later.posting.total == owner.total or bool(later.paths & earlier.paths))
         )
-        if (same and newer and related) or (alike and (newer or (same and _distinct(later.posting, owner)))):
+        if (same and newer and related) or (alike and (newer or (same and _distinct(later, earlier)))):
             yield later, earlier, Reason.IN_REPLY_TO
 
 
@@ -249,16 +249,14 @@ def _people(facts: Facts) -> tuple[str, ...]:
     return (author.key, author.name.lower()) if " " in author.name else (author.key,)
 
 
-def _distinct(one: Posting, other: Posting) -> bool:
+def _distinct(one: Facts, other: Facts) -> bool:
     """Whether two postings claim to be different revisions, or the later to be sent again."""
-    if (one.version, one.minor, one.rfc) != (other.version, other.minor, other.rfc):
-        return True
-    return any(posting.head.subject.resend for posting in (one, other))
+    return (one.version, one.rfc) != (other.version, other.rfc) or one.resend or other.resend
 
 
 def _is_next(later: Facts, earlier: Facts) -> bool:
     # Two postings of one version under one title are the same thing sent twice only if what they hold is alike.
-    if _distinct(later.posting, earlier.posting):
+    if _distinct(later, earlier):
         return True
     if not later.titles or not earlier.titles:
         return True
@@ -286,16 +284,16 @@ def _like_diffs(one: Facts, other: Facts) -> bool:
 
 def _in_order(members: list[Facts]) -> list[Facts]:
     """By version where both are for comments or both are not, by date between the two kinds."""
-    rfcs = sorted((f for f in members if f.posting.rfc), key=_version_key)
-    finals = sorted((f for f in members if not f.posting.rfc), key=_version_key)
+    rfcs = sorted((f for f in members if f.rfc), key=_version_key)
+    finals = sorted((f for f in members if not f.rfc), key=_version_key)
     ordered: list[Facts] = []
     while rfcs and finals:
         ordered.append(rfcs.pop(0) if rfcs[0].when <= finals[0].when else finals.pop(0))
     return ordered + rfcs + finals
 
 
-def _version_key(facts: Facts) -> tuple[int, int, datetime, int]:
-    return (facts.posting.version, facts.posting.minor or 0, facts.when, facts.order)
+def _version_key(facts: Facts) -> tuple[tuple[int, int], datetime, int]:
+    return (facts.version, facts.when, facts.order)
 
 
 def _chain(members: list[Facts], evidence: Mapping[tuple[int, int], Reason]) -> list[Linked]:
