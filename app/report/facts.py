@@ -59,14 +59,16 @@ class Since:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """What was tested, on what, with what. `accelerator` is QEMU's, "" where nothing was booted.
+    """What was tested, on what, with what.
 
+    `tree_url` is where others get the tree, "" where they cannot; `accelerator` is QEMU's, "" where nothing was booted.
     `compared` counts tests with a result on both sides; `not_built` are tests that the base cannot build, each with
     the reason; `not_run` those that the machine did not come to.
     """
 
     patches: int
     tree: str
+    tree_url: str = ""
     base_commit: str
     base_reason: str
     profile: str
@@ -84,7 +86,7 @@ class ReportFacts:
 
     `sentence` is the verdict's, as on the page. `root_id` is the Message-ID of the cover letter (or first patch),
     without brackets. `replaces` is the verdict that an earlier report on this revision gave. `urls` are of the run and
-    of the series, in this order.
+    of the series, in this order; `contact` is whom to write to about Reroll itself, "" where nobody is named.
     """
 
     label: str
@@ -99,3 +101,4 @@ class ReportFacts:
     errors: tuple[BuildError, ...] = ()
     since: Since | None = None
     replaces: Verdict | None = None
+    contact: str = ""

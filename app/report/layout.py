@@ -19,6 +19,7 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _FAILED = re.compile(r":FAIL:|^(?:EXPECTED|WRONG LINE|UNEXPECTED)\b|\berror: ")
+_GLUE = "\ue000"  # of the private use area: no space to anyone
 _PASSED = re.compile(r"^\S+:PASS:")
 
 
@@ -32,26 +33,24 @@ def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
 
 def fill(text: str, indent: str = "") -> str:
     """Return a paragraph within `WIDTH`; a longer word (a test's name, an URL) stays whole on a line of its own."""
-    return textwrap.fill(
-        one_line(text),
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return _wrap(one_line(text), indent, indent)
 
 
 def row(label: str, text: str) -> str:
     """Return `label      text`, the text in a column of its own."""
-    return textwrap.fill(
-        one_line(text, MAX_ROW),
-        WIDTH,
-        initial_indent=label.ljust(LABEL_WIDTH),
-        subsequent_indent=" " * LABEL_WIDTH,
-        break_long_words=False,
-        break_on_hyphens=False,
+    return _wrap(one_line(text, MAX_ROW), label.ljust(LABEL_WIDTH), " " * LABEL_WIDTH)
+
+
+def unbroken(items: Iterable[str]) -> str:
+    """Return `a b, c d` for a row, which ends its lines only between the items."""
+    return ", ".join(one_line(item).replace(" ", _GLUE) for item in items)
+
+
+def _wrap(text: str, first: str, rest: str) -> str:
+    wrapped = textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
+    return wrapped.replace(_GLUE, " ")
 
 
 def log(text: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from app.domain.buildlog import PREFIXES
 from app.domain.outcome import ChangeClass, Verdict
 from app.domain.sentence import plural
 from app.report import layout
@@ -76,9 +77,16 @@ def _errors(facts: ReportFacts) -> list[tuple[str, str]]:
     found, before = [], ""
     for error in facts.errors:
         owner = f"Patch {error.position}/{facts.tested.patches}: {error.title}" if error.position else NOBODYS
-        found.append(("" if owner == before else owner, error.excerpt or error.message))
+        found.append(("" if owner == before else owner, _in_tree(error.excerpt or error.message)))
         before = owner
     return found
+
+
+def _in_tree(excerpt: str) -> str:
+    """Return a tool's words with the paths as they are in the tree, not in the sandbox."""
+    for prefix in PREFIXES:
+        excerpt = excerpt.replace(prefix, "")
+    return excerpt
 
 
 def _complaint(one: Complaint) -> tuple[str, str]:
@@ -87,10 +95,11 @@ def _complaint(one: Complaint) -> tuple[str, str]:
 
 
 def _tools(facts: ReportFacts) -> str:
-    """Return the versions of what the result hangs on; of nothing where nothing was built."""
+    """Return the versions of what the result hangs on, a tool never apart from its version; "" if nothing was built."""
     if facts.verdict is Verdict.DOES_NOT_APPLY:
         return ""
-    return ", ".join(f"{tool} {facts.tested.toolchain[tool]}" for tool in TOOLS if tool in facts.tested.toolchain)
+    toolchain = facts.tested.toolchain
+    return layout.unbroken(f"{tool} {toolchain[tool]}" for tool in TOOLS if tool in toolchain)
 
 
 def _since(since: Since | None) -> list[tuple[str, tuple[str, ...]]]:
@@ -121,7 +130,7 @@ def _commands(facts: ReportFacts) -> list[str]:
         return [*begin, _make(facts)]
     if facts.verdict is Verdict.DOES_NOT_BOOT:
         return [*begin, "make bzImage"]
-    return [*begin, BUILD_ALL, *_test_commands(facts)]
+    return [*begin, BUILD_ALL, "# in the guest, in tools/testing/selftests/bpf", *_test_commands(facts)]
 
 
 def _make(facts: ReportFacts) -> str:

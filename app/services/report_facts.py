@@ -5,6 +5,7 @@ The evidence may be that of a worker of another version: what it lacks is left o
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
@@ -32,7 +33,7 @@ def load_facts(
         root_id=revision.root_id,
         verdict=run.verdict,
         sentence=run.sentence or "",
-        tested=_tested(session, run, revision),
+        tested=_tested(session, run, revision, tree_url=_tree_url(settings, run.tree)),
         urls=(f"{here}/runs/{run.id}", f"{here}/series/{revision.series_id}"),
         tests=tuple(_blamed(changes_of_class(session, run.id, BLAMED), reasons)),
         complaints=() if refusal or errors else tuple(_complaints(reasons)),
@@ -40,15 +41,28 @@ def load_facts(
         errors=errors,
         since=_since(evidence),
         replaces=replaces,
+        contact=settings.lore.contact,
     )
 
 
-def _tested(session: Session, run: Run, revision: Revision) -> Tested:
+def _tree_url(settings: Settings, name: str) -> str:
+    """Return where others get a tree: its git URL without credentials, or Debian's package; no path of this host."""
+    url = next((tree.url for tree in settings.trees if tree.name == name), "")
+    if url.startswith("debian:"):
+        return f"Debian's {url.removeprefix('debian:')}"
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https", "git"} or not parts.hostname:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) -> Tested:
     evidence = run.evidence
     absent = changes_of_class(session, run.id, (ChangeClass.NOT_RUN, ChangeClass.DISAPPEARED))
     return Tested(
         patches=revision.total,
         tree=run.tree,
+        tree_url=tree_url,
         base_commit=run.base_commit,
         base_reason=run.base_reason,
         profile=run.profile,

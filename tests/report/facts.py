@@ -10,6 +10,7 @@ URLS = ("https://reroll.example.org/runs/812", "https://reroll.example.org/serie
 TESTED = Tested(
     patches=8,
     tree="linux-6.12",
+    tree_url="https://git.example.org/linux/bpf-next.git",
     base_commit=BASE,
     base_reason="the base-commit line of the cover letter",
     profile="bpf-quick",
@@ -35,6 +36,7 @@ CLEAN = ReportFacts(
     tested=TESTED,
     urls=URLS,
     since=Since(label="v3", fixed=("bpf_iter/bpf_percpu_array_map",)),
+    contact="mailto:keeper@example.org",
 )
 
 REGRESSED = ReportFacts(
@@ -128,8 +130,8 @@ NOT_BUILT = ReportFacts(
             file="kernel/bpf/ringcount.c",
             line=51,
             message="implicit declaration of function 'ringcount_max'",
-            excerpt="kernel/bpf/ringcount.c: In function 'ringcount_read':\n"
-            "kernel/bpf/ringcount.c:51:13: error: implicit declaration of function 'ringcount_max'\n"
+            excerpt="/build/linux/kernel/bpf/ringcount.c: In function 'ringcount_read':\n"
+            "/build/linux/kernel/bpf/ringcount.c:51:13: error: implicit declaration of function 'ringcount_max'\n"
             "   51 |         if (sum > ringcount_max())\n      |                   ^~~~~~~~~~~~~\n",
             position=3,
             title="bpf: Count dropped samples",

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.config import MailMode, MailSettings, Settings
+from app.config import MailMode, MailSettings, Settings, TreeSettings
 from app.db.models import Report, ReportState, Revision, Run, RunState
 from app.db.session import Sessions
 from app.domain.outcome import ChangeClass, Verdict
@@ -242,6 +242,27 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
     ):
         assert said in report.body, report.body
     assert "flaky" not in report.body
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://git.example.org/bpf-next.git", "tree       https://git.example.org/bpf-next.git\n"),
+        ("https://me:secret@git.example.org/x.git", "tree       https://git.example.org/x.git\n"),
+        ("debian:linux-source-6.12", "tree       Debian's linux-source-6.12\n"),
+        ("/srv/private/linux", None),
+        ("file:///srv/private/linux", None),
+    ],
+)
+def test_a_tree_is_named_so_that_others_can_get_it(session: Session, mailing: Mail, url: str, said: str | None) -> None:
+    settings = mailing().model_copy(update={"trees": (TreeSettings(name="bpf-next", url=url),)})
+
+    report = queue_report(session, settings, judged(session, posted(session)).id)
+
+    assert report is not None
+    assert said in report.body if said else "\ntree" not in report.body
+    assert "secret" not in report.body
+    assert "/srv" not in report.body
 
 
 def test_what_stopped_a_run_is_told(session: Session, mailing: Mail) -> None:

@@ -189,7 +189,7 @@ async def test_a_worker_killed_while_it_sends_means_one_mail_all_the_same(
     async with mail_server(server) as port:
         arguments = (database, office.inbox.origin, str(tmp_path), str(port), str(office.report_id))
         worker = await asyncio.create_subprocess_exec(sys.executable, "-c", SENDER, *arguments)
-        await handed_over.wait()
+        await asyncio.wait_for(handed_over.wait(), 60)
         worker.kill()
         await worker.wait()
         assert office.report().state is ReportState.SENDING
