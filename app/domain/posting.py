@@ -47,6 +47,7 @@ class Item:
     subject: Subject
     role: Role
     root: str
+    parent: str | None
     above: str | None = None  # the nearest cover or patch over it
 
     @property
@@ -127,8 +128,9 @@ def group(messages: Mapping[str, Message], parents: Mapping[str, str | None]) ->
     items = {}
     for key, message in messages.items():
         subject = parse_subject(message.subject)
-        items[key] = Item(message=message, subject=subject, role=role_of(message, subject), root=root[key])
-    _unnumbered_covers(items, parents)
+        role = role_of(message, subject)
+        items[key] = Item(message=message, subject=subject, role=role, root=root[key], parent=parents[key])
+    _unnumbered_covers(items)
     nearest = above(parents, {key for key, item in items.items() if item.role in (Role.COVER, Role.PATCH)})
     for key, item in items.items():
         item.above = nearest[key]
@@ -150,17 +152,16 @@ def _revision_not_kernel(item: Item, over: Item) -> Subject:
     return replace(subject, version=older.version, minor=int(minor), versioned=True, tags=tags)
 
 
-def _unnumbered_covers(items: dict[str, Item], parents: Mapping[str, str | None]) -> None:
+def _unnumbered_covers(items: dict[str, Item]) -> None:
     """A cover letter without 0/N is known by the numbered patches that its author sent in answer to it."""
-    announced: dict[str, Item] = {}
-    for key, item in items.items():
-        parent = parents.get(key)
-        if item.role is Role.PATCH and item.subject.numbered and parent is not None:
-            over = items[parent]
+    announced: set[str] = set()
+    for item in items.values():
+        if item.role is Role.PATCH and item.subject.numbered and item.parent is not None:
+            over = items[item.parent]
             if over.role in (Role.NO_DIFF, Role.TALK) and not over.subject.numbered:
                 soon = over.role is Role.NO_DIFF or over.subject.rfc or abs(item.when - over.when) <= NEAR
                 if soon and same_person(over.message.author, item.message.author):
-                    announced.setdefault(parent, item)
+                    announced.add(item.parent)
     for key in announced:
         items[key].role = Role.COVER
 

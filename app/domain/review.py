@@ -35,9 +35,13 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """A reply to a cover letter (`patch_position` None) or a patch, by a person or a bot."""
+    """A reply to a cover letter (`patch_position` None) or a patch, by a person or a bot.
+
+    `answers` is the Message-ID of the mail at hand that it answers, None when that is not at hand.
+    """
 
     message: Message
+    answers: str | None
     patch_position: int | None
     author: Address
     is_bot: bool
@@ -46,11 +50,14 @@ class Comment:
     anchors: tuple[Anchor, ...]
 
 
-def read_comment(message: Message, *, patch_position: int | None, files: Sequence[FileDiff]) -> Comment:
+def read_comment(
+    message: Message, *, answers: str | None, patch_position: int | None, files: Sequence[FileDiff]
+) -> Comment:
     """A mail as a comment on the patch whose diff touches `files` (none for a cover letter)."""
     bot = identify(message)
     return Comment(
         message=message,
+        answers=answers,
         patch_position=patch_position,
         author=message.author,
         is_bot=bot is not None,

@@ -79,6 +79,7 @@ class Revision:
     base_commit: str | None
     change_id: str | None
     prerequisites: tuple[Prerequisite, ...]
+    supersedes: tuple[str, ...]
     link: Link | None
     comments: tuple[Comment, ...]
 
@@ -125,6 +126,7 @@ def _replies(grouping: Grouping) -> tuple[dict[int, list[Comment]], tuple[Other,
         is_cover = posting.cover is target
         comment = read_comment(
             item.message,
+            answers=item.parent,
             patch_position=None if is_cover else target.subject.position,
             files=() if is_cover else target.message.files,
         )
@@ -228,6 +230,7 @@ def _revision(linked: Linked, label: str, previous: Revision | None, comments: t
         base_commit=facts.declared.base_commit,
         change_id=facts.declared.change_id,
         prerequisites=facts.declared.prerequisites,
+        supersedes=facts.declared.supersedes,
         link=_link(previous, linked.reason),
         comments=comments,
     )

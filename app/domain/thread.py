@@ -2,18 +2,24 @@
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from app.domain.message import Message
 
 
 def deduplicate(messages: Iterable[Message]) -> dict[str, Message]:
-    """The mails by Message-ID. Of copies of one mail (several lists carry it) the soundest is kept."""
+    """The mails by Message-ID. Of copies of one mail the soundest is kept, with the lists of all."""
     kept: dict[str, Message] = {}
     for message in messages:
         other = kept.get(message.message_id)
-        if other is None or (len(message.defects), message.diff is None) < (len(other.defects), other.diff is None):
-            kept[message.message_id] = message
+        kept[message.message_id] = message if other is None else _merged(other, message)
     return kept
+
+
+def _merged(one: Message, other: Message) -> Message:
+    sound = min((one, other), key=lambda each: (len(each.defects), each.diff is None))
+    lists = tuple(dict.fromkeys((*one.list_ids, *other.list_ids)))
+    return sound if lists == sound.list_ids else replace(sound, list_ids=lists)
 
 
 def parents(messages: Mapping[str, Message]) -> dict[str, str | None]:

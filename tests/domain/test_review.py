@@ -67,7 +67,7 @@ def test_trailers_of_a_reply() -> None:
         "> Acked-by: Quoted <q@x>\nFine.\n\nReviewed-by: Rex Reviewer <rex@elsewhere.example>\n"
         'tested-by: Ben <ben@example.net>\nFixes: 0123456789ab ("x")\nCc: a@b\n'
     )
-    comment = read_comment(mail(text), patch_position=1, files=())
+    comment = read_comment(mail(text), answers=None, patch_position=1, files=())
     assert [(trailer.name, trailer.agrees) for trailer in comment.trailers] == [
         ("Reviewed-by", True),
         ("Tested-by", False),
@@ -88,6 +88,7 @@ def test_comments_hang_at_their_patch() -> None:
     (comment,) = revision.comments
     assert (comment.patch_position, comment.is_bot, comment.anchors[0].path) == (2, False, "kernel/bpf/core2.c")
     assert [trailer.agrees for trailer in comment.trailers] == [True]
+    assert comment.answers == keys[2]
 
 
 def test_time_is_linear() -> None:

@@ -440,11 +440,12 @@ def test_base_change_id_and_prerequisites_are_read() -> None:
         "[PATCH 0/1] bpf: All",
         body="Text.\n---\nbase-commit: 1234567890abcdef1234567890abcdef12345678\nchange-id: 20260101-x-0123456789ab\n"
         "prerequisite-message-id: <need@example.org>\nprerequisite-patch-id: abcdef\n"
-        "Depends-on: https://lore.kernel.org/bpf/other%2Fneed@example.org/T/#u\n",
+        "Depends-on: https://lore.kernel.org/bpf/other%2Fneed@example.org/T/#u\nSupersedes: <old@example.org>\n",
     )
     (revision,) = thread.revisions()
     assert revision.base_commit == "1234567890abcdef1234567890abcdef12345678"
     assert revision.change_id == "20260101-x-0123456789ab"
+    assert revision.supersedes == ("old@example.org",)
     assert [(str(need.kind), need.value) for need in revision.prerequisites] == [
         ("message-id", "need@example.org"),
         ("patch-id", "abcdef"),

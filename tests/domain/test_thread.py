@@ -47,3 +47,8 @@ def test_of_copies_the_soundest_is_kept() -> None:
     sound = parse_message(b"Message-ID: <a@x>\nDate: Mon, 2 Mar 2026 10:00:00 +0000\n\nx")
     broken = parse_message(b"Message-ID: <a@x>\nDate: never\n\nx")
     assert deduplicate([broken, sound]) == deduplicate([sound, broken]) == {"a@x": sound}
+
+
+def test_one_mail_through_two_lists_keeps_both() -> None:
+    one, two = (parse_message(f"Message-ID: <a@x>\nList-Id: <{name}>\n\nx".encode()) for name in ("bpf.x", "netdev.x"))
+    assert deduplicate([one, two])["a@x"].list_ids == ("bpf.x", "netdev.x")
