@@ -90,7 +90,7 @@ class Checkout(Protocol):
         """Return the paths that differ between the base and what is checked out, deleted ones included."""
 
     async def files(self, folder: str, *, commit: str = "HEAD") -> tuple[str, ...]:
-        """Return the paths of the regular files below `folder` in `commit`."""
+        """Return the paths of the files and symlinks below `folder` in `commit`; none if it is a symlink itself."""
 
     async def texts(self, paths: Sequence[str], *, commit: str = "HEAD") -> dict[str, str]:
         """Return the texts of `paths` as committed; "" for what is not a file there."""

@@ -8,18 +8,21 @@ import asyncio
 import contextlib
 import os
 import signal
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 
 from app.errors import InfrastructureError
 
 Sink = Callable[[bytes], None]
 CHUNK = 64 * 1024
 WATCH_EVERY_S = 1.0
+GRACE_S = 2.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CAPTURE_BYTES = 64 * 1024 * 1024
 
@@ -50,40 +53,104 @@ class Ended:
     wall_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """A running process; `output` is its stdout and stderr."""
+
+    process: asyncio.subprocess.Process
+    output: asyncio.StreamReader
+
+    @property
+    def pid(self) -> int:
+        """Its process id, and that of its group."""
+        return self.process.pid
+
+
 @contextlib.asynccontextmanager
 async def started(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
     cwd: Path | None = None,
-    stdin: int = asyncio.subprocess.DEVNULL,
+    stdin: bytes | None = None,
     pass_fds: Sequence[int] = (),
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start `argv` with stderr joined to stdout; on leaving, for whatever reason, its process group is dead and reaped.
+) -> AsyncIterator[Child]:
+    """Start `argv`; on leaving, for whatever reason, its process group is dead and reaped.
 
     Raises:
         InfrastructureError: the program is not there or may not be run.
     """
+    async with contextlib.AsyncExitStack() as stack:
+        # Pipe and input are ours rather than asyncio's, whose wait() would wait for its pipes to close as well.
+        output, theirs = await stack.enter_async_context(read_end())
+        given = stack.enter_context(_input(stdin))
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *argv,
+                env=dict(env),
+                cwd=cwd,
+                stdin=given,
+                stdout=theirs.fileno(),
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=tuple(pass_fds),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise InfrastructureError(f"cannot start {argv[0]}: {error.strerror}") from error
+        theirs.close()
+        try:
+            yield Child(process=child, output=output)
+        finally:
+            # Shielded: a second cancellation must not leave a zombie or a living tree behind.
+            await asyncio.shield(_end(child))
+
+
+@contextlib.asynccontextmanager
+async def read_end() -> AsyncIterator[tuple[asyncio.StreamReader, IO[bytes]]]:
+    """Yield a pipe: a reader of ours, and the end to hand to a child, which closes with it or when the caller does."""
+    ours, theirs = os.pipe()
+    with os.fdopen(theirs, "wb", buffering=0) as end:
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_read_pipe(lambda: protocol, os.fdopen(ours, "rb", buffering=0))
+        try:
+            yield reader, end
+        finally:
+            transport.close()
+
+
+@contextlib.contextmanager
+def _input(data: bytes | None) -> Iterator[int]:
+    if data is None:
+        yield asyncio.subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        # bwrap's child is the first process of a PID namespace: with it dies all that is in there, and bwrap then ends
+        # by itself, which leaves nobody's zombies.
+        children = _children(child.pid)
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), GRACE_S if children else 0)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    await child.wait()
+
+
+def _children(pid: int) -> list[int]:
     try:
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            env=dict(env),
-            cwd=cwd,
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            pass_fds=tuple(pass_fds),
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise InfrastructureError(f"cannot start {argv[0]}: {error.strerror}") from error
-    try:
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        # Shielded: a second cancellation must not leave a zombie or a living tree behind.
-        await asyncio.shield(child.wait())
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 async def stream(
@@ -101,19 +168,17 @@ async def stream(
         InfrastructureError: the program cannot be started.
     """
     begin = time.monotonic()
-    pipe = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
-    async with started(argv, env=env, cwd=cwd, stdin=pipe) as child:
-        feeding = asyncio.create_task(_feed(child, stdin))
+    async with started(argv, env=env, cwd=cwd, stdin=stdin) as child:
         watching = asyncio.create_task(_watch(child.pid, limits.memory_mb))
         reading = asyncio.create_task(_read(child, sink, limits.output_bytes))
         try:
             await asyncio.wait({reading, watching}, timeout=limits.wall.total_seconds(), return_when="FIRST_COMPLETED")
             stopped = _why_stopped(reading, watching)
         finally:
-            for task in (feeding, watching, reading):
+            for task in (watching, reading):
                 task.cancel()
-            await asyncio.gather(feeding, watching, reading, return_exceptions=True)
-        exit_code = await child.wait() if stopped is None else -signal.SIGKILL
+            await asyncio.gather(watching, reading, return_exceptions=True)
+        exit_code = await child.process.wait() if stopped is None else -signal.SIGKILL
     return Ended(exit_code=exit_code, stopped=stopped, wall_s=time.monotonic() - begin)
 
 
@@ -139,25 +204,15 @@ async def capture(
     return ended.exit_code, bytes(output)
 
 
-async def _feed(child: asyncio.subprocess.Process, data: bytes | None) -> None:
-    if child.stdin is None or data is None:
-        return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        child.stdin.write(data)
-        await child.stdin.drain()
-    child.stdin.close()
-
-
-async def _read(child: asyncio.subprocess.Process, sink: Sink, most: int) -> Stop | None:
+async def _read(child: Child, sink: Sink, most: int) -> Stop | None:
     """Pass output on until it ends and the child has; a child that closes its output early is still waited for."""
     left = most
-    assert child.stdout is not None
-    while chunk := await child.stdout.read(CHUNK):
+    while chunk := await child.output.read(CHUNK):
         sink(chunk[:left])
         left -= len(chunk)
         if left <= 0:
             return Stop.OUTPUT
-    await child.wait()
+    await child.process.wait()
     return None
 
 

@@ -6,7 +6,6 @@ come as one archive in memory; what it writes there is gone with it.
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from app.config import ProfileSettings
 from app.errors import InfrastructureError
@@ -118,33 +118,31 @@ class Machine:
         async with contextlib.AsyncExitStack() as stack:
             console = await stack.enter_async_context(_port(watch.console))
             results = await stack.enter_async_context(_port(watch.results))
-            argv = _box(image, profile, initrd, accelerator).command(
-                _arguments(profile, accelerator, console.descriptor, results.descriptor)
-            )
-            fds = (console.descriptor, results.descriptor)
+            fds = (console.theirs.fileno(), results.theirs.fileno())
+            argv = _box(image, profile, initrd, accelerator).command(_arguments(profile, accelerator, *fds))
             watch.started = watch.spoke_at = time.monotonic()
             child = await stack.enter_async_context(process.started(argv, env=sandbox.outer_env(), pass_fds=fds))
-            console.close_ours()
-            results.close_ours()
+            console.theirs.close()
+            results.theirs.close()
             said = asyncio.create_task(_first_words(child))
             try:
                 overdue = await _watch_life(child, watch, life, profile, until_ready=until_ready)
                 if overdue:
                     return overdue
                 await asyncio.wait({console.reading, results.reading}, timeout=5)
-                if child.returncode and not watch.console_heard:
+                if child.process.returncode and not watch.console_heard:
                     words = (await said).decode(errors="replace").strip()
-                    raise InfrastructureError(f"QEMU would not start ({child.returncode}); it said: {words}")
+                    raise InfrastructureError(f"QEMU would not start ({child.process.returncode}); it said: {words}")
                 return watch.ending()
             finally:
                 said.cancel()
 
 
 async def _watch_life(
-    child: asyncio.subprocess.Process, watch: Watch, life: _Life, profile: ProfileSettings, *, until_ready: bool
+    child: process.Child, watch: Watch, life: _Life, profile: ProfileSettings, *, until_ready: bool
 ) -> Ending | None:
     """Return the limit that passed, or None once QEMU has ended."""
-    ended = asyncio.create_task(child.wait())
+    ended = asyncio.create_task(child.process.wait())
     try:
         while not ended.done():
             await asyncio.wait({ended}, timeout=0.1 if until_ready else 0.5)
@@ -160,61 +158,52 @@ async def _watch_life(
         ended.cancel()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Port:
-    """Our end of a port: `descriptor` is QEMU's end, ours to close once it has it."""
+    """A port of the machine: QEMU's end, and the task that reads ours."""
 
-    descriptor: int
+    theirs: IO[bytes]
     reading: "asyncio.Task[None]"
-
-    def close_ours(self) -> None:
-        os.close(self.descriptor)
-        self.descriptor = -1
 
 
 @contextlib.asynccontextmanager
 async def _port(take: Sink) -> AsyncIterator[_Port]:
-    ours, theirs = os.pipe()
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb"))
+    async with process.read_end() as (reader, theirs):
 
-    async def read() -> None:
-        while data := await reader.read(process.CHUNK):
-            take(data)
+        async def read() -> None:
+            while data := await reader.read(process.CHUNK):
+                take(data)
 
-    port = _Port(descriptor=theirs, reading=asyncio.create_task(read()))
-    try:
-        yield port
-    finally:
-        port.reading.cancel()
-        await asyncio.gather(port.reading, return_exceptions=True)
-        transport.close()
-        if port.descriptor >= 0:
-            port.close_ours()
+        port = _Port(theirs=theirs, reading=asyncio.create_task(read()))
+        try:
+            yield port
+        finally:
+            port.reading.cancel()
+            await asyncio.gather(port.reading, return_exceptions=True)
 
 
-async def _first_words(child: asyncio.subprocess.Process) -> bytes:
+async def _first_words(child: process.Child) -> bytes:
     """Return the first of what QEMU itself says; the rest is read and let go, so that it never blocks."""
-    assert child.stdout is not None
     words = b""
-    while data := await child.stdout.read(process.CHUNK):
+    while data := await child.output.read(process.CHUNK):
         words = (words + data)[:SAID_BYTES]
     return words
 
 
 def _arguments(profile: ProfileSettings, accelerator: Accelerator, console: int, results: int) -> list[str]:
+    # Without ACPI the CPUs come from SeaBIOS' MP table, which lists only the first thread of each socket.
+    topology = f"{profile.cpus},sockets={profile.cpus},cores=1,threads=1"
     cpu = ["-accel", "kvm", "-cpu", "host"]
     if accelerator is Accelerator.TCG:
         cpu = ["-accel", "tcg,thread=multi", "-cpu", "max"]
     return [
-        *("qemu-system-x86_64", "-machine", "q35", *cpu, "-smp", str(profile.cpus), "-m", str(profile.memory_mb)),
+        *("qemu-system-x86_64", "-machine", "q35", *cpu, "-smp", topology, "-m", str(profile.memory_mb)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
         *("-kernel", "/machine/bzImage", "-initrd", "/machine/initrd", "-append", APPEND),
-        *("-add-fd", f"fd={console},set=1", "-chardev", "file,id=console,path=/dev/fdset/1"),
+        *("-add-fd", f"fd={console},set=1", "-chardev", "file,id=console,path=/dev/fdset/1,append=on"),
         *("-serial", "chardev:console", "-device", "virtio-serial-pci"),
-        *("-add-fd", f"fd={results},set=2", "-chardev", "file,id=results,path=/dev/fdset/2"),
+        *("-add-fd", f"fd={results},set=2", "-chardev", "file,id=results,path=/dev/fdset/2,append=on"),
         *("-device", f"virtserialport,chardev=results,name={RESULTS_PORT}", "-device", "virtio-rng-pci"),
     ]
 

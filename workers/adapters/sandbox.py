@@ -134,6 +134,8 @@ class Sandbox:
             words += ["--bind" if bind.writable else "--ro-bind", str(bind.source), bind.target]
         for layer in self.layers:
             words += ["--bind", str(_merged(layer)), layer.target]
+        # Both are in memory and without a limit of ours, unlike /tmp.
+        words += ["--remount-ro", "/dev", "--remount-ro", "/"]
         for name, value in {"PATH": PATH, "HOME": "/tmp", "LC_ALL": "C", **self.env}.items():  # noqa: S108
             words += ["--setenv", name, value]
         return [*words, "--chdir", self.cwd]
