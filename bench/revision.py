@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,19 +16,14 @@ from rich.console import Console
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from app.config import Settings, settings
-from app.db.embedded import Cluster
+from app.config import Settings
 from app.db.models import Revision, Run, RunState
-from app.db.session import Sessions, make_engine, make_sessions
-from app.db.url import database_url
-from app.demo.archive import Archive
-from app.demo.run import TREE, demo_settings, example_mails, hand_down, newest_message_id
-from app.demo.smtp_server import delivering
+from app.db.session import Sessions
+from app.demo.run import example_mails, newest_message_id
+from app.demo.world import TREE, running
 from app.services import tracking
 from app.services.execution import load_job
 from app.services.rerun import rerun
-from app.stack import application_services, database_service, prepare_database
-from app.supervisor import Supervisor
 from bench.memory import Peak
 from workers.adapters import cpio, selftests
 from workers.adapters.git import Trees
@@ -61,7 +55,7 @@ async def measure_revision(*, rounds: int) -> None:
     by_hand: list[float] = []
     with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid()) as peak:
         Path(folder).chmod(0o711)
-        async with _running(Path(folder)) as world:
+        async with _warm(Path(folder)) as world:
             hand = await _prepare_by_hand(world, Path(folder) / "hand")
             for number in range(1, rounds + 1):
                 pipeline.append(await _by_pipeline(world))
@@ -76,27 +70,16 @@ async def measure_revision(*, rounds: int) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[World]:
-    with ExitStack() as stack:
-        archive = stack.enter_context(Archive(folder / "archive").serving())
-        archive.add(*(mail for mail in example_mails() if newest_message_id().encode()[:20] in mail))
-        smtp_port = stack.enter_context(delivering(folder / "archive", folder / "mail"))
-        profile = settings().profiles[settings().default_profile]
-        use = demo_settings(folder, origin=archive.origin, smtp_port=smtp_port, profile=profile)
-        hand_down(use)
-        logs = folder / "logs"
-        async with Supervisor([database_service(Cluster(folder / "postgres"))], logs=logs):
-            prepare_database(use)
-            engine = make_engine(database_url(use))
-            sessions = make_sessions(engine)
-            async with Supervisor(application_services(use, pools=["default"]), logs=logs):
-                with sessions.begin() as session:
-                    tracking.track(session, newest_message_id(), requested_by="bench")
-                await _until_done(sessions, at_least=2)
-                with sessions() as session:
-                    run_id = session.scalars(select(Run.id).where(Run.revision_id.is_not(None))).one()
-                yield World(use=use, sessions=sessions, run_id=run_id)
-            engine.dispose()
+async def _warm(folder: Path) -> AsyncIterator[World]:
+    """Run the product with the newest revision alone in its archive, tracked and judged once."""
+    mails = [mail for mail in example_mails() if newest_message_id().encode()[:20] in mail]
+    async with running(folder, mails) as there:
+        with there.sessions.begin() as session:
+            tracking.track(session, newest_message_id(), requested_by="bench")
+        await _until_done(there.sessions, at_least=2)
+        with there.sessions() as session:
+            run_id = session.scalars(select(Run.id).where(Run.revision_id.is_not(None))).one()
+        yield World(use=there.use, sessions=there.sessions, run_id=run_id)
 
 
 async def _until_done(sessions: Sessions, *, at_least: int) -> None:

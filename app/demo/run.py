@@ -2,41 +2,30 @@
 
 import asyncio
 import fcntl
-import json
-import os
 import shutil
 import signal
-import socket
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 
-from app.config import LoreSettings, MailMode, MailSettings, ProfileSettings, Settings, TreeSettings, settings
-from app.db.embedded import Cluster
-from app.db.session import Sessions, make_engine, make_sessions
-from app.db.url import database_url
+from app.config import settings
+from app.db.session import Sessions
 from app.demo.archive import Archive
-from app.demo.child import free_port
 from app.demo.progress import Snapshot, final_table, live_table, news, snapshot
-from app.demo.smtp_server import delivering
+from app.demo.world import TREE, World, running
 from app.domain.message import split_mbox
 from app.errors import SubmissionError
 from app.services import tokens, tracking
-from app.stack import application_services, database_service, prepare_database
-from app.supervisor import Supervisor
 from workers.adapters.git import Trees
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-TREE = TreeSettings(name="linux-6.12", url="debian:linux-source-6.12")
 POLL_S = 0.5
-WANTED_PORT = 8000
 PATIENCE_S = 3600
 """A demo that has not ended by then has gone wrong; a cold one takes a quarter of that on two cores."""
 
@@ -70,64 +59,36 @@ def example_mails() -> tuple[bytes, ...]:
     return tuple(mail for box in boxes for mail in split_mbox(box.read_bytes()))
 
 
-def demo_settings(state: Path, *, origin: str, smtp_port: int, profile: ProfileSettings) -> Settings:
-    """Return the demo's settings: those of the product, with everything on loopback."""
-    port = free_port() if _taken(WANTED_PORT) else WANTED_PORT
-    return Settings(
-        database_url=None,
-        state_dir=state,
-        cache_dir=settings().cache_dir,
-        public_url=f"http://127.0.0.1:{port}",
-        listen_port=port,
-        lore=LoreSettings(origin=origin, pause=timedelta(0), cache_for=timedelta(0)),
-        trees=(TREE,),
-        profiles={"bpf-quick": profile},
-        mail=MailSettings(mode=MailMode.SEND, port=smtp_port, to=("bpf-example@lists.example.org",)),
-    )
-
-
 async def run_demo(*, stop_at_end: bool) -> int:
     """Run it; return the exit code: 0 when every revision got the verdict that its author knows it deserves."""
     console = Console()
     started = time.monotonic()
     state = settings().state_dir / "demo"
-    with _alone(state), ExitStack() as stack:
+    with _alone(state):
         for old in ("archive", "postgres", "mail", "logs"):
             shutil.rmtree(state / old, ignore_errors=True)
         console.print("[bold]Kernel tree[/bold]: linux-source-6.12 as a git repository (once a host)")
         base = await Trees(settings().cache_dir / "trees").resolve(TREE, None)
-        console.print(f"  {base.commit[:12]} ({base.reason})")
-        console.print("[bold]Archive and mail[/bold]: a public-inbox with the example thread, an SMTP server before it")
-        archive = stack.enter_context(Archive(state / "archive").serving())
-        archive.add(*example_mails())
-        smtp_port = stack.enter_context(delivering(state / "archive", state / "mail"))
-        use = demo_settings(state, origin=archive.origin, smtp_port=smtp_port, profile=_profile())
-        hand_down(use)
-        return await _serve(console, use, archive, started=started, stop_at_end=stop_at_end)
+        console.print(f"  {base.commit[:12]} ({base.reason})", highlight=False)
+        console.print("[bold]Starting[/bold] PostgreSQL, the web application, a worker, a public-inbox, a mail server")
+        async with running(state, example_mails()) as world:
+            console.print(f"  dashboard {world.use.public_url}/  logs {state / 'logs'}", soft_wrap=True)
+            return await _track(console, world, started=started, stop_at_end=stop_at_end)
 
 
-async def _serve(console: Console, use: Settings, archive: Archive, *, started: float, stop_at_end: bool) -> int:
-    logs = use.state_dir / "logs"
+async def _track(console: Console, world: World, *, started: float, stop_at_end: bool) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    console.print(f"[bold]Database, web, one worker[/bold]: {use.public_url} (their logs: {logs})")
-    async with Supervisor([database_service(Cluster(use.state_dir / "postgres"))], logs=logs):
-        prepare_database(use)
-        engine = make_engine(database_url(use))
-        sessions = make_sessions(engine)
-        with sessions.begin() as session:
-            token = tokens.create(session, "demo")
-        async with Supervisor(application_services(use, pools=["default"]), logs=logs):
-            with sessions.begin() as session:
-                tracking.track(session, newest_message_id(), requested_by="demo")
-            last = await _watch(console, sessions, started, stop)
-            code = _conclude(console, use, archive, last)
-            if not stop_at_end and not stop.is_set():
-                console.print(f"To press buttons, sign in at {use.public_url}/sign-in with {token}")
-                console.print("It keeps serving; Ctrl-C ends it.")
-                await stop.wait()
-    engine.dispose()
+    with world.sessions.begin() as session:
+        token = tokens.create(session, "demo")
+        tracking.track(session, newest_message_id(), requested_by="demo")
+    last = await _watch(console, world.sessions, started, stop)
+    code = _conclude(console, world, last)
+    if not stop_at_end and not stop.is_set():
+        console.print(f"To press buttons, sign in at {world.use.public_url}/sign-in with {token}", soft_wrap=True)
+        console.print("It keeps serving; Ctrl-C ends it.")
+        await stop.wait()
     return code
 
 
@@ -150,12 +111,12 @@ async def _watch(console: Console, sessions: Sessions, started: float, stop: asy
             await asyncio.sleep(POLL_S)
 
 
-def _conclude(console: Console, use: Settings, archive: Archive, last: Snapshot) -> int:
+def _conclude(console: Console, world: World, last: Snapshot) -> int:
     """Print the end; return 0 when all is as expected, else 1 and why."""
     console.print(final_table(last))
-    console.print(f"Dashboard: {use.public_url}/")
-    console.print(f"Thread:    {archive.origin}/{newest_message_id()}/T/")
-    problems = surprises(last, expectations(), archive)
+    console.print(f"Dashboard: {world.use.public_url}/")
+    console.print(f"Thread:    {world.archive.origin}/{newest_message_id()}/T/")
+    problems = surprises(last, expectations(), world.archive)
     for problem in problems:
         console.print(f"not as expected: {problem}", style="red", markup=False)
     if not problems:
@@ -181,17 +142,6 @@ def surprises(last: Snapshot, expected: dict[str, Expected], archive: Archive) -
     return found
 
 
-def _profile() -> ProfileSettings:
-    return settings().profiles[settings().default_profile]
-
-
-def hand_down(use: Settings) -> None:
-    """Let the child processes have these settings, by environment, which goes before any file."""
-    os.environ.pop("DATABASE_URL", None)
-    for name, value in use.model_dump(mode="json", exclude={"database_url"}).items():
-        os.environ[f"REROLL_{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
-
-
 @contextmanager
 def _alone(state: Path) -> Iterator[None]:
     """Hold the demo's folder; two demos at once would take each other's database away."""
@@ -207,8 +157,3 @@ def _alone(state: Path) -> Iterator[None]:
 @contextmanager
 def _no_live() -> Iterator[None]:
     yield None
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
