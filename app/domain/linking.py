@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from enum import IntEnum
 
 from app.domain.changelog import RevisionLink, revision_links
+from app.domain.decision import Decision, decide
 from app.domain.diff import changed_lines
 from app.domain.patch_id import patch_id
 from app.domain.posting import Grouping, Posting, same_person
@@ -27,6 +28,7 @@ class Reason(IntEnum):
     IN_REPLY_TO = 3
     LINK = 4
     CHANGE_ID = 5
+    PERSON = 6
 
     @property
     def words(self) -> str:
@@ -40,6 +42,7 @@ _WORDS = {
     Reason.IN_REPLY_TO: "in-reply-to",
     Reason.LINK: "link in the cover letter",
     Reason.CHANGE_ID: "change-id",
+    Reason.PERSON: "linked by hand",
 }
 
 
@@ -83,7 +86,7 @@ class Linked:
     reason: Reason | None
 
 
-def link(grouping: Grouping) -> list[list[Linked]]:
+def link(grouping: Grouping, decisions: Iterable[Decision] = ()) -> list[list[Linked]]:
     """The postings gathered into works: each a list of its postings, oldest revision first."""
     facts = _read(grouping)
     evidence: dict[tuple[int, int], Reason] = {}
@@ -92,10 +95,14 @@ def link(grouping: Grouping) -> list[list[Linked]]:
         key = (later.order, earlier.order)
         evidence[key] = max(reason, evidence.get(key, reason))
         sets.join(*key)
-    works: dict[int, list[Facts]] = defaultdict(list)
+    gathered: dict[int, list[Facts]] = defaultdict(list)
     for each in facts:
-        works[sets.find(each.order)].append(each)
-    return [_chain(_in_order(members), evidence) for members in works.values()]
+        gathered[sets.find(each.order)].append(each)
+    works = [_in_order(members) for members in gathered.values()]
+    of_posting = {id(each.posting): each for each in facts}
+    joined = decide(works, decisions, lambda key: of_posting.get(id(grouping.owner.get(key))))
+    evidence.update(((one.order, other.order), Reason.PERSON) for one, other in joined)
+    return [_chain(_in_order(members), evidence) for members in works]
 
 
 def _read(grouping: Grouping) -> list[Facts]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.domain.address import Address
+from app.domain.decision import Decision
 from app.domain.linking import Linked, Reason, link
 from app.domain.message import Message
 from app.domain.posting import Grouping, Item, Posting, Role, group
@@ -48,7 +49,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """The earlier revision that a revision follows: its label, our reason, and how strong that is (1 to 5)."""
+    """The earlier revision that a revision follows: its label, our reason, and how strong that is (1 to 6)."""
 
     to: str
     reason: str
@@ -102,12 +103,15 @@ class Conversation:
     messages: tuple[Message, ...]
 
 
-def parse_threads(messages: Iterable[Message]) -> Conversation:
-    """Read the mails of any number of threads together; copies of one mail count once. Never raises."""
+def parse_threads(messages: Iterable[Message], *, decisions: Iterable[Decision] = ()) -> Conversation:
+    """Read the mails of any number of threads together; copies of one mail count once. Never raises.
+
+    `decisions` are what people decided about which postings are one series, oldest first: they outlive new mail.
+    """
     known = deduplicate(messages)
     grouping = group(known, parents(known))
     comments, other = _replies(grouping)
-    series = tuple(_series(chain, comments) for chain in link(grouping))
+    series = tuple(_series(chain, comments) for chain in link(grouping, decisions))
     return Conversation(series=series, other=other, messages=tuple(known.values()))
 
 

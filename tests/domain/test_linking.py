@@ -42,6 +42,7 @@ def test_time_grows_with_the_number_of_postings(make: Callable[[Thread, int], ob
 
 def test_reasons_have_words_and_an_order() -> None:
     assert [reason.words for reason in sorted(Reason, reverse=True)] == [
+        "linked by hand",
         "change-id",
         "link in the cover letter",
         "in-reply-to",
