@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,6 +82,7 @@ class Builder:
     def __init__(self, cache_dir: Path) -> None:
         self.images = Images(cache_dir / "images")
         self._builds = cache_dir / "builds"
+        self._runs = self._builds / "runs"
         self._ccache = cache_dir / "ccache"
         self._layers_work: bool | None = None
         self._toolchain: dict[str, str] | None = None
@@ -131,14 +132,12 @@ class Builder:
             log=log,
         )
         template = self.template(checkout, profile, tools)
-        with contextlib.ExitStack() as stack:
-            out = stack.enter_context(_output_folder(sandbox.make_folder(self._builds)))
-            async with self._base(job, checkout, template, files) as base:
-                if await checkout.head() == checkout.base.commit:
-                    planned = await self.plan(checkout, profile, files)
-                    await _pack(replace(job, folders=Folders(readable=base.folders)), out)
-                else:
-                    planned = await self._revision(job, checkout, base, files, out)
+        async with workshop.own_folder(self._runs) as out, self._base(job, checkout, template, files) as base:
+            if await checkout.head() == checkout.base.commit:
+                planned = await self.plan(checkout, profile, files)
+                await _pack(replace(job, folders=Folders(readable=base.folders)), out)
+            else:
+                planned = await self._revision(job, checkout, base, files, out)
             missing = dict.fromkeys(planned.selection.missing, "not in this tree")
             image = Image(
                 key=key,
@@ -239,8 +238,7 @@ class Builder:
         planned = (await self.plan(checkout, job.profile, files)).but(base.not_built)
         if self._layers_work is None:
             self._layers_work = await sandbox.layers_work(self._builds)
-        runs = self._builds / "runs"
-        async with workshop.throwaway(runs, base.folders, layers_work=self._layers_work) as folders:
+        async with workshop.throwaway(self._runs, base.folders, layers_work=self._layers_work) as folders:
             own = replace(job, folders=folders)
             if any(path.rpartition("/")[2].startswith("Kconfig") for path in changed):
                 await own.run("the configuration", RECONFIGURE)
@@ -268,12 +266,6 @@ async def _make_selftests(job: Workshop, kept: frozenset[str], before: frozenset
 
 async def _pack(job: Workshop, out: Path) -> None:
     await job.run("the image", selftests.PACK, binds=[Bind(source=out, target=workshop.IMAGE, writable=True)])
-
-
-@contextlib.contextmanager
-def _output_folder(place: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=place, prefix="image-") as folder:
-        yield sandbox.make_folder(Path(folder))
 
 
 def _fragments(profile: ProfileSettings) -> list[Path]:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import IO
 
 from app.config import ProfileSettings
 from app.errors import InfrastructureError
-from workers.adapters import cpio, process, sandbox
+from workers.adapters import cpio, process, sandbox, workshop
 from workers.adapters.accelerator import PLACE, Accelerator, Accelerators
 from workers.adapters.ports_watch import Watch
 from workers.adapters.rootfs import GuestRoot, guest_root
@@ -61,9 +60,8 @@ class Machine:
         Raises:
             InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
         """
-        folder = sandbox.make_folder(self._cache / "machines")
-        with tempfile.TemporaryDirectory(dir=folder, prefix="machine-") as place:
-            initrd = Path(place) / "initrd"
+        async with workshop.own_folder(self._cache / "machines") as place:
+            initrd = place / "initrd"
             await self._write_initrd(initrd, image, tests, profile)
 
             async def boots(accelerator: Accelerator, seconds: float) -> bool:
@@ -240,7 +238,6 @@ def _concatenate(path: Path, parts: Sequence[Path], last: bytes) -> None:
             target.write(b"\0" * (-target.tell() % cpio.BLOCK))
         target.write(last)
     path.chmod(0o644)
-    path.parent.chmod(0o755)
 
 
 def _ignore(_data: bytes) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -133,27 +133,43 @@ class Workshop:
 
 
 @contextlib.asynccontextmanager
-async def throwaway(place: Path, lowers: dict[str, Path], *, layers_work: bool) -> AsyncIterator[Folders]:
-    """Yield folders that begin as `lowers` (target -> folder) and are gone afterwards.
+async def own_folder(place: Path) -> AsyncIterator[Path]:
+    """Yield a new folder in `place` that the build user owns; it is gone afterwards.
 
     What a killed worker left in `place` is cleared first: its lock has gone with it.
 
     Raises:
-        InfrastructureError: the disk is full.
+        InfrastructureError: it cannot be made.
     """
     sandbox.make_folder(place)
     for lock in await asyncio.to_thread(lambda: list(place.glob("run-*.lock"))):
-        await _sweep(lock)
-    folder = Path(tempfile.mkdtemp(dir=place, prefix="run-"))
-    with locks.try_lock(folder.with_suffix(".lock")):
+        with locks.try_lock(lock) as held:
+            if held:
+                await sandbox.remove(lock.with_suffix(""), lock)
+    folder = place / f"run-{uuid.uuid4().hex}"
+    lock = folder.with_suffix(".lock")
+    # The lock comes first; one that a sweep took away in between is made again.
+    async with contextlib.AsyncExitStack() as stack:
+        while not lock.exists():
+            await stack.enter_async_context(locks.lock(lock))
         try:
-            sandbox.make_folder(folder)
-            if layers_work:
-                yield Folders(layers=tuple(_layers(folder, lowers)))
-            else:
-                yield Folders(writable={target: await _copy(folder, lower) for target, lower in lowers.items()})
+            yield sandbox.make_folder(folder)
         finally:
-            await sandbox.remove(folder, folder.with_suffix(".lock"))
+            await sandbox.remove(folder, lock)
+
+
+@contextlib.asynccontextmanager
+async def throwaway(place: Path, lowers: dict[str, Path], *, layers_work: bool) -> AsyncIterator[Folders]:
+    """Yield folders that begin as `lowers` (target -> folder) and are gone afterwards.
+
+    Raises:
+        InfrastructureError: the disk is full.
+    """
+    async with own_folder(place) as folder:
+        if layers_work:
+            yield Folders(layers=tuple(_layers(folder, lowers)))
+        else:
+            yield Folders(writable={target: await _copy(folder, lower) for target, lower in lowers.items()})
 
 
 def _layers(folder: Path, lowers: dict[str, Path]) -> list[Layer]:
@@ -173,9 +189,3 @@ async def _copy(folder: Path, lower: Path) -> Path:
     if code != 0:
         raise InfrastructureError(f"cannot copy {lower}; cp said: {said[-500:].decode(errors='replace')}")
     return copy
-
-
-async def _sweep(lock: Path) -> None:
-    with locks.try_lock(lock) as held:
-        if held:
-            await sandbox.remove(lock.with_suffix(""), lock)
