@@ -111,7 +111,7 @@ def parse_message(raw: bytes) -> Message:
     person = _IN_BODY.match(text)
     patch_author = parse_person(person["person"]) if person and found else None
     return Message(
-        message_id=_message_id(headers, stripped, noted),
+        message_id=_message_id(headers, body, noted),
         subject=decode_header(mime.first(headers, b"subject")[: 1 << 14]),
         author=true_author(sender, reply_to=_one(headers, b"reply-to"), original=_original(headers)),
         sender=sender,
@@ -207,7 +207,7 @@ def _references(headers: mime.Headers) -> tuple[str, ...]:
     return found if len(found) <= MAX_REFERENCES else (found[0], *found[1 - MAX_REFERENCES :])
 
 
-def _message_id(headers: mime.Headers, raw: bytes, noted: list[str]) -> str:
+def _message_id(headers: mime.Headers, body: bytes, noted: list[str]) -> str:
     values = headers.get(b"message-id", [])
     if len(values) > 1:
         noted.append("there is more than one Message-ID; the first is used")
@@ -215,7 +215,10 @@ def _message_id(headers: mime.Headers, raw: bytes, noted: list[str]) -> str:
     if found is not None:
         return found
     noted.append("there is no Message-ID; one was derived from the content")
-    return f"{hashlib.sha256(raw).hexdigest()[:40]}@{DERIVED_DOMAIN}"
+    # Not from the trace headers: copies of one mail that came through two lists stay one mail.
+    content = hashlib.sha256(b"\0".join(mime.first(headers, name) for name in (b"from", b"date", b"subject")))
+    content.update(b"\0" + body)
+    return f"{content.hexdigest()[:40]}@{DERIVED_DOMAIN}"
 
 
 def _list_ids(headers: mime.Headers) -> tuple[str, ...]:

@@ -226,7 +226,7 @@ def _revision(linked: Linked, label: str, previous: Revision | None, comments: t
         tags=_tags(posting),
         author=posting.author,
         date=head.message.date,
-        title=head.subject.title,
+        title=_title(posting, previous, patches),
         cover=posting.cover.message if posting.cover else None,
         total=total,
         patches=patches,
@@ -276,6 +276,12 @@ def _patches(posting: Posting, previous: Revision | None) -> tuple[Patch, ...]:
                 ),
             )
     return tuple(own[position] for position in sorted(own))
+
+
+def _title(posting: Posting, previous: Revision | None, patches: tuple[Patch, ...]) -> str:
+    # A few replaced patches are still the work that they are part of.
+    inherits = any(patch.inherited_from for patch in patches)
+    return previous.title if previous is not None and inherits else posting.head.subject.title
 
 
 def _replaces_some(posting: Posting, previous: Revision) -> bool:

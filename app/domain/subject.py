@@ -27,6 +27,9 @@ _ELSEWHERE = re.compile(
     r"(?:-(?:next|main|master))?",
     re.IGNORECASE,
 )
+_KERNEL_TREE = re.compile(
+    r"(?:bpf|net|mm|linux|tip|rdma|wireless|kvm|rcu|sched|trace|tracing|perf)(?:-.*)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,13 @@ class Subject:
 
     @property
     def elsewhere(self) -> str | None:
-        """The tag that says the patch is for another project than the kernel, if there is one."""
-        return next((tag for tag in self.tags if _ELSEWHERE.fullmatch(tag)), None)
+        """The tag that says the patch is for another project than the kernel, if there is one.
+
+        Beside the tag of a kernel tree it is only a topic: `[PATCH net-next ethtool]`.
+        """
+        elsewhere = [tag for tag in self.tags if _ELSEWHERE.fullmatch(tag)]
+        in_kernel = any(_KERNEL_TREE.fullmatch(tag) for tag in self.tags if tag not in elsewhere)
+        return elsewhere[0] if elsewhere and not in_kernel else None
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ def test_the_whole_document() -> None:
         "messages": 5,
         "series": [
             {
-                "title": "bpf: Two",
+                "title": "bpf: Make it so",
                 "revisions": [
                     {
                         "version": 1,

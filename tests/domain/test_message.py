@@ -156,6 +156,8 @@ def test_without_a_message_id_one_is_derived_from_the_content() -> None:
     assert one.message_id == same.message_id != other.message_id
     assert one.message_id.endswith(f"@{DERIVED_DOMAIN}")
     assert any("no Message-ID" in defect for defect in one.defects)
+    traced = parse_message(b"Received: by another list\nSubject: x\n\na")
+    assert traced.message_id == one.message_id
 
 
 def test_what_a_database_cannot_hold_is_replaced() -> None:

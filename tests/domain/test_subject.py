@@ -86,6 +86,8 @@ def test_pull_requests_and_other_projects() -> None:
     assert not parse_subject("[PATCH] Pull the lever").is_pull
     assert parse_subject("[PATCH iproute2-next v2 1/2] ip: t").elsewhere == "iproute2-next"
     assert parse_subject("[PATCH net-next v2 1/2] ip: t").elsewhere is None
+    assert parse_subject("[kvm-unit-tests PATCH v3 1/2] x86: t").elsewhere == "kvm-unit-tests"
+    assert parse_subject("[PATCH net-next ethtool 1/2] ip: t").elsewhere is None
 
 
 def test_absurd_numbers_are_no_numbering() -> None:
