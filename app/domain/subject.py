@@ -17,7 +17,13 @@ _KERNEL = re.compile(r"v?\d+\.\d+(?:\.\d+|\.y|-rc\d+|-stable|-lts)+|\d\.\d{1,2}|
 # `v6.1` alone is a kernel when it is one that is maintained for long, and a revision (6, resent as 6.1) when not.
 _LONG_TERM = re.compile(r"v(?:4\.(?:4|9|14|19)|5\.(?:4|10|15)|6\.(?:1|6|12|18)|\d\.\d\d)", re.IGNORECASE)
 _RFC = re.compile(r"rfc-?(?:v(\d{1,3}))?", re.IGNORECASE)
-_RESEND = re.compile(r"(?:resend|resent|repost|re-send|re-post)(?:-?v?(\d{1,3}))?", re.IGNORECASE)
+_RESEND = re.compile(r"(?:resend|resent|repost|re-send|re-post)(?:-?v(\d{1,3})|\d{0,2})", re.IGNORECASE)
+# `v2-RESEND`, `RFC/RFT`, `RESEND_v2`: words glued together of which each says something.
+_GLUED = re.compile(
+    r"(?<=[a-z0-9])[-/_](?=(?:rfc|rft|resend|repost|v\d{1,3})(?![a-z0-9.]))|(?<=rfc)[-/_]|(?<=resend)[-/_]",
+    re.IGNORECASE,
+)
+_SPACED_VERSION = re.compile(r"(?<![a-z0-9])v (?=\d{1,2}(?![\d./]))", re.IGNORECASE)
 _PULL = re.compile(r"\[[^\]]*\bpull\b|^(?:git )?pull request\b|^please pull\b", re.IGNORECASE)
 # Projects whose patches travel on kernel lists but belong to no kernel tree.
 _ELSEWHERE = re.compile(
@@ -128,16 +134,16 @@ def _closing(text: str) -> int:
 
 
 def _read_group(group: str, reading: _Reading) -> None:
-    content = group.replace("[", " ").replace("]", " ")
+    content = _SPACED_VERSION.sub("v", group.replace("[", " ").replace("]", " "))
     marked = _PATCH.sub(" PATCH ", content)
-    if number := _NUMBER.search(marked):
+    for number in _NUMBER.finditer(marked):
         position, total = int(number[1]), int(number[2])
-        if total <= MAX_TOTAL and position <= MAX_TOTAL and reading.number is None:
-            reading.number = (position, total)
-            marked = marked[: number.start()] + " " + marked[number.end() :]
-    for token in re.split(r"[\s,;:|()]+", marked):
-        if word := token.strip("/+.&"):
-            _read_word(word, reading)
+        if total <= MAX_TOTAL and position <= MAX_TOTAL:
+            reading.number = reading.number or (position, total)
+    for token in re.split(r"[\s,;:|()]+", _NUMBER.sub(" ", marked) if reading.number else marked):
+        for word in _GLUED.split(token):
+            if stripped := word.strip("/+.&_"):
+                _read_word(stripped, reading)
 
 
 def _read_word(word: str, reading: _Reading) -> None:
@@ -151,7 +157,7 @@ def _read_word(word: str, reading: _Reading) -> None:
         _version(reading, resend[1], None)
     elif _KERNEL.fullmatch(word) or _LONG_TERM.fullmatch(word):
         _tag(reading, word)
-    elif version := _VERSION.fullmatch(word):
+    elif version := _VERSION.fullmatch(word.lstrip("-")):
         _version(reading, version[1], version[2])
     elif word.strip("-").upper() not in ("", "GIT", "PULL"):
         _tag(reading, word)

@@ -28,7 +28,17 @@ from app.domain.subject import MAX_TOTAL, parse_subject
         ("[PATCH -next] t", 1, (1, 1), ("-next",)),
         ("[PATCH 2/2]t", 1, (2, 2), ()),
         ("PATCH v2 1/3: t", 2, (1, 3), ()),
+        ("[PATCH 00/10] [v3] t", 3, (0, 10), ()),
+        ("[PATCH v 2 1/2] t", 2, (1, 2), ()),
+        ("[PATCH_v2 1/2] t", 2, (1, 2), ()),
+        ("[PATCH -v2 1/3]: t", 2, (1, 3), ()),
+        ("[PATCHSET v2 0/5] t", 2, (0, 5), ()),
+        ("[PATCH v2 1/2] [PATCH v2 1/2] t", 2, (1, 2), ()),
+        ("[Some-list] [PATCH net-next v5 1/3] t", 5, (1, 3), ("Some-list", "net-next")),
         # kernels, not revisions
+        ("[PATCH 5.10/5.15] t", 1, (1, 1), ("5.10/5.15",)),
+        ("[PATCH linux-6.6.y v2 1/3] t", 2, (1, 3), ("linux-6.6.y",)),
+        ("[PATCH v6.12-rc1] t", 1, (1, 1), ("v6.12-rc1",)),
         ("[PATCH 6.18 00/01] t", 1, (0, 1), ("6.18",)),
         ("[PATCH 14/19 v6.1.y] t", 1, (14, 19), ("v6.1.y",)),
         ("[PATCH v6.1 1/3] t", 1, (1, 3), ("v6.1",)),
@@ -53,14 +63,31 @@ def test_a_revision_of_a_revision() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[PATCH RFC bpf-next v2 0/5] t", "[RFC v2 PATCH 0/5] t", "[RFCv2 0/5] t", "[PATCH/RFC v2 0/5] t"]
+    "text",
+    [
+        "[PATCH RFC bpf-next v2 0/5] t",
+        "[RFC v2 PATCH 0/5] t",
+        "[RFCv2 0/5] t",
+        "[PATCH/RFC v2 0/5] t",
+        "[RFC-v2 PATCH 0/5] t",
+        "[RFC/RFT PATCH v2 0/5] t",
+    ],
 )
 def test_for_comments(text: str) -> None:
     subject = parse_subject(text)
     assert (subject.rfc, subject.version, subject.position, subject.total) == (True, 2, 0, 5)
 
 
-@pytest.mark.parametrize("text", ["[RESEND PATCH v6 2/9] t", "[PATCH v6 RESEND 2/9] t", "[PATCH REPOST v6 2/9] t"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[RESEND PATCH v6 2/9] t",
+        "[PATCH v6 RESEND 2/9] t",
+        "[PATCH REPOST v6 2/9] t",
+        "[PATCHv6-RESEND 2/9] t",
+        "[PATCH RESEND2 v6 2/9] t",
+    ],
+)
 def test_sent_again(text: str) -> None:
     subject = parse_subject(text)
     assert (subject.resend, subject.version, subject.position, subject.title) == (True, 6, 2, "t")
