@@ -20,6 +20,7 @@ DERIVED_DOMAIN = "derived.invalid"  # RFC 2606: names nothing that exists
 _FROM_LINE = re.compile(rb"From \S+ [^\n]*\d{4}[ \t]*\r?(?:\n|\Z)")
 _SEPARATORS = re.compile(rb"(?:>*From [^\n]*(?:\n|\Z))+")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
+_UNQUOTED_FROM = re.compile(r"^From (?=\S+ .*\d{4}[ \t]*$)", re.MULTILINE)
 _FORMAT_PATCH = re.compile(r"^From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\n(?=\S+: )", re.MULTILINE)
 _PLAIN_NAME = re.compile(r"[\w .'-]*")
 _IN_BODY = re.compile(
@@ -126,7 +127,7 @@ def parse_message(raw: bytes) -> Message:
         diff=found.text if found else None,
         files=found.files if found else (),
         diff_start=found.start if found else 0,
-        verbatim=len(parts) == 1 and parts[0].plain and not noted,
+        verbatim=len(parts) == 1 and parts[0].plain and not noted and not _would_be_split(body),
         raw=raw,
         defects=tuple(dict.fromkeys(noted))[:50],
     )
@@ -158,7 +159,8 @@ def _written_anew(message: Message) -> str:
     ]
     if message.date is not None:
         headers.insert(1, f"Date: {message.date:%a, %d %b %Y %H:%M:%S %z}")
-    return "\n".join(headers) + "\n\n" + message.prose.rstrip() + "\n\n" + (message.diff or "") + "-- \n"
+    prose = _UNQUOTED_FROM.sub(r">\g<0>", message.prose.rstrip())
+    return "\n".join(headers) + "\n\n" + prose + "\n\n" + (message.diff or "") + "-- \n"
 
 
 def _header_form(address: Address) -> str:
@@ -172,6 +174,11 @@ def _without_from_line(raw: bytes) -> bytes:
     # An mbox separator that came along with a single mail, once quoted or not, is no header.
     separator = _SEPARATORS.match(raw)
     return raw[separator.end() :] if separator else raw
+
+
+def _would_be_split(body: bytes) -> bool:
+    """Whether git-mailsplit(1) would take a line of the body for the beginning of another mail."""
+    return next(_from_lines(body), None) is not None
 
 
 def _text(parts: tuple[mime.Part, ...], noted: list[str]) -> str:

@@ -97,6 +97,22 @@ def test_an_attached_format_patch_is_its_own_mail(tmp_path: Path) -> None:
     assert (fields["Author"], fields["Subject"], ident) == ("Ben", "inner: title", patch_id(DIFF))
 
 
+def test_a_separator_in_the_text_does_not_split_the_mail_that_git_gets(tmp_path: Path) -> None:
+    line = "From ann@example.org Mon Mar  2 10:00:00 2026"
+    mail = patch_mail(parse_message(HEAD + f"\n{line}\nis how an mbox begins.\n\n{BODY}".encode()))
+    (tmp_path / "mbox").write_bytes(b"From x@y Mon Mar  2 10:00:00 2026\n" + mail)
+    count = subprocess.run(["git", "mailsplit", f"-o{tmp_path}", tmp_path / "mbox"], capture_output=True, check=True)
+    assert count.stdout.strip() == b"1"
+    assert mailinfo(mail, tmp_path)[1] == patch_id(DIFF)
+
+
+def test_a_pasted_format_patch_is_its_own_mail(tmp_path: Path) -> None:
+    separator = f"From {'0' * 40} Mon Sep 17 00:00:00 2001\n"
+    inner = f"{separator}From: Ben <ben@example.net>\nSubject: [PATCH] inner: title\n\n{BODY}"
+    fields, ident = mailinfo(patch_mail(parse_message(HEAD + f"\nHere it is.\n\n{inner}".encode())), tmp_path)
+    assert (fields["Author"], fields["Subject"], ident) == ("Ben", "inner: title", patch_id(DIFF))
+
+
 def test_pgp_mime_and_alternatives_show_the_text() -> None:
     raw = (
         HEAD + b'Content-Type: multipart/signed; boundary="s"\n\n'
