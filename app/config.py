@@ -85,8 +85,9 @@ class TreeSettings(_Section):
 
 
 class ProfileSettings(_Section):
-    """A named way to test. `config` names fragments beside the shipped ones; `core` are tests always run."""
+    """A named way to test. `config` names shipped fragments, `core` tests that always run, `pool` who runs it."""
 
+    pool: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     config: tuple[str, ...] = ("bpf-quick.config",)
     core: tuple[str, ...] = CORE_TESTS
     cpus: int = Field(default=2, ge=1)

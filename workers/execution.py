@@ -38,7 +38,7 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
                 image = await build(record, context.builder, checkout, profile, job=job, commit=commit)
         except BuildFailedError:
             facts = {"build": record.detail, "commit": commit}
-            tools = await context.builder.toolchain()
+            tools = await context.builder.inputs(profile)
             return _findings(reached=Step.BUILD, applied=True, facts=facts, toolchain=tools)
     tests = [name for name in image.tests if job.only is None or name in job.only]
     life = await boot_and_test(recorder, context.machine, image, profile, tests=tests)

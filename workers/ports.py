@@ -114,7 +114,10 @@ class Builder(Protocol):
     """Turns a checkout into an image."""
 
     async def toolchain(self) -> dict[str, str]:
-        """Return tool -> version of what shapes a build here; part of an image's key."""
+        """Return tool -> version of what shapes a build here."""
+
+    async def inputs(self, profile: ProfileSettings) -> dict[str, str]:
+        """Return the toolchain and a digest of the profile's config: what must be equal for results to be compared."""
 
     async def find(self, key: str) -> Image | None:
         """Return the image kept under `key` on this host, and count that as a use."""

@@ -15,7 +15,6 @@ from app.db.models import Patch, Revision, Run, RunState
 from app.db.queue import Priority, Task, enqueue
 from app.errors import SubmissionError
 
-POOL = "default"
 INPUTS = ("tree", "base_commit", "base_reason", "profile", "files", "inputs_key", "pool")
 
 
@@ -118,7 +117,7 @@ def _inputs(settings: Settings, *, base: BaseChoice, profile: str, files: Sequen
         "profile": profile,
         "files": list(files),
         "inputs_key": inputs_key(settings.profiles[profile], files),
-        "pool": POOL,
+        "pool": settings.profiles[profile].pool,
         "requested_by": by,
     }
 
@@ -128,7 +127,7 @@ def _baseline(session: Session, values: dict[str, Any]) -> int:
     fresh = {"state": RunState.QUEUED, "evidence": {}, "toolchain": {}, "selection": [], "newest_attempt": 0}
     made: int | None = session.scalar(upsert(Run).values(values | fresh).on_conflict_do_nothing().returning(Run.id))
     if made is not None:
-        enqueue(session, Task.EXECUTE, pool=POOL, priority=Priority.BASELINE, run_id=made)
+        enqueue(session, Task.EXECUTE, pool=values["pool"], priority=Priority.BASELINE, run_id=made)
         return made
     same = [getattr(Run, name) == values[name] for name in ("tree", "base_commit", "profile", "inputs_key")]
     return session.scalars(select(Run.id).where(Run.revision_id.is_(None), Run.replaced_by_id.is_(None), *same)).one()

@@ -107,6 +107,9 @@ class ScriptedBuilder:
     async def toolchain(self) -> dict[str, str]:
         return self.tools
 
+    async def inputs(self, profile: ProfileSettings) -> dict[str, str]:
+        return self.tools
+
     async def find(self, key: str) -> Image | None:
         return self.images.get(key)
 

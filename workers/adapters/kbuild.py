@@ -93,6 +93,11 @@ class Builder:
             self._toolchain = await toolchain()
         return self._toolchain
 
+    async def inputs(self, profile: ProfileSettings) -> dict[str, str]:
+        """Return the toolchain and a digest of the profile's config: what must be equal for results to be compared."""
+        digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in _fragments(profile))).hexdigest()
+        return {**await self.toolchain(), "config": f"{', '.join(profile.config)} ({digest[:12]})"}
+
     async def find(self, key: str) -> Image | None:
         """Return the image kept under `key` on this host, and count that as a use."""
         return await asyncio.to_thread(self.images.find, key)
@@ -122,6 +127,7 @@ class Builder:
         if found:
             return found
         tools = await self.toolchain()
+        inputs = await self.inputs(profile)
         job = Workshop(
             source=checkout.source,
             folders=Folders(),
@@ -145,7 +151,7 @@ class Builder:
                 tests=tuple(name for name in planned.selection.names if name not in base.not_built),
                 selection=tuple((test.name, test.reason) for test in planned.selection.tests),
                 not_built=tuple((base.not_built | missing).items()),
-                toolchain=tools,
+                toolchain=inputs,
             )
             return await self.images.publish(image)
 

@@ -17,19 +17,14 @@ TAIL_BYTES = 4_000_000
 MAX_ERRORS = 20
 
 
-def image_key(commit: str, profile: ProfileSettings, files: Sequence[str], toolchain: dict[str, str]) -> str:
-    """Return what an image is kept by: a hash of the tree's commit, the profile, the selection and the toolchain.
+def image_key(commit: str, core: Sequence[str], files: Sequence[str], inputs: dict[str, str]) -> str:
+    """Return what an image is kept by: a hash of the tree's commit, the selection, the toolchain and the config.
 
     The commit is the patched tree's; it is the same wherever the same mails meet the same base, for committer and
     dates are fixed (workers/adapters/git.py).
     """
-    inputs = {
-        "commit": commit,
-        "profile": profile.model_dump(mode="json"),
-        "files": sorted(files),
-        "toolchain": toolchain,
-    }
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    known = {"commit": commit, "core": sorted(core), "files": sorted(files), "inputs": inputs}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 async def build(
@@ -74,7 +69,7 @@ async def image_of(
     Raises:
         BuildFailedError: the tree does not build.
     """
-    key = image_key(commit, profile, files, await builder.toolchain())
+    key = image_key(commit, profile.core, files, await builder.inputs(profile))
     kept = await builder.find(key)
     return kept or await builder.build(checkout, profile, files=files, key=key, log=log)
 
