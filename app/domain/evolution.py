@@ -126,23 +126,31 @@ def carry_remarks(old: Revision, new: Revision) -> tuple[Remark, ...]:
     became = {pair.old.position: pair.new for pair in match_patches(old, new) if pair.old is not None}
     old_patches = {patch.position: patch for patch in old.patches}
     remarks: list[Remark] = []
+    read: dict[int, list[_Line]] = {}
     for comment in old.comments:
         patch = old_patches.get(comment.patch_position) if comment.patch_position is not None else None
-        if patch is not None:
-            successor = became.get(patch.position)
-            remarks.extend(_carry(comment, anchor, patch, successor) for anchor in comment.anchors)
+        if patch is None or not comment.anchors:
+            continue
+        successor = became.get(patch.position)
+        for each in (patch, successor):
+            if each is not None and id(each) not in read:
+                read[id(each)] = _lines(each)
+        for anchor in comment.anchors:
+            found = _where(anchor, read[id(patch)], read[id(successor)]) if successor is not None else None
+            remarks.append(_remark(comment, anchor, patch, successor, found))
     return tuple(remarks)
 
 
-def _carry(comment: Comment, anchor: Anchor, patch: Patch, successor: Patch | None) -> Remark:
-    place = (patch.position, anchor.path, anchor.line)
-    standing = Standing.GONE
-    if successor is not None:
-        found = _where(anchor, patch, successor)
-        standing = Standing.CHANGED if found is None else Standing.OPEN
-        place = (successor.position, *found) if found is not None else place
+def _remark(
+    comment: Comment, anchor: Anchor, patch: Patch, successor: Patch | None, found: tuple[str, int] | None
+) -> Remark:
+    if successor is not None and found is not None:
+        standing, position, place = Standing.OPEN, successor.position, found
+    else:
+        standing = Standing.GONE if successor is None else Standing.CHANGED
+        position, place = patch.position, (anchor.path, anchor.line)
     return Remark(
-        comment=comment, anchor=anchor, standing=standing, patch_position=place[0], path=place[1], line=place[2]
+        comment=comment, anchor=anchor, standing=standing, patch_position=position, path=place[0], line=place[1]
     )
 
 
@@ -172,9 +180,8 @@ def _lines(patch: Patch) -> list[_Line]:
     return found
 
 
-def _where(anchor: Anchor, patch: Patch, successor: Patch) -> tuple[str, int] | None:
-    """The line of the successor that an anchor of the patch is now about, if nothing near it has changed."""
-    before, after = _lines(patch), _lines(successor)
+def _where(anchor: Anchor, before: Sequence[_Line], after: Sequence[_Line]) -> tuple[str, int] | None:
+    """The line of the newer patch that an anchor of the older is now about, if nothing near it has changed."""
     wanted = (anchor.path, anchor.line, anchor.removed)
     at = next((n for n, line in enumerate(before) if (line.path, line.number, line.removed) == wanted), None)
     if at is None:

@@ -1,6 +1,7 @@
 """What reviewers and bots say: comments at patches and at lines, with the trailers that they give."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -161,14 +162,18 @@ class _Walk:
         if header["file"] is not None:
             at = self._files.get(header["file"])
         else:
-            hunks = self._hunks.get((int(header["old"]), int(header["new"])), ())
-            at = next((each for each in hunks if each > self._cursor), None)
+            hunks = self._hunks.get((int(header["old"]), int(header["new"])), [])
+            following = bisect_right(hunks, self._cursor)
+            at = hunks[following] if following < len(hunks) else None
         if at is not None:
             self._cursor = at - 1
 
     def _next(self, key: str) -> _Place | None:
-        places = self._places.get(key, ())
-        return next((place for place in places if place.at > self._cursor), places[0] if places else None)
+        places = self._places.get(key)
+        if not places:
+            return None
+        following = bisect_right(places, self._cursor, key=lambda place: place.at)
+        return places[following] if following < len(places) else places[0]
 
 
 def squeezed(line: str) -> str:

@@ -96,4 +96,6 @@ def test_time_is_linear() -> None:
     started = time.process_time()
     for line in (" " * 900, "> " * 450, "> [" + " " * 900, "> +\tcall_core_1(state);\n" + "." * 900, "^" * 900):
         find_anchors((line + "\n") * 2000, files)
+    equal = "--- a/x.c\n+++ b/x.c\n@@ -1,0 +1,50000 @@\n" + "+\tsame(state);\n" * 50_000
+    find_anchors("> +\tsame(state);\n" * 100_000 + "> @@ -1,0 +1,50000 @@\n" * 100_000, parse_files(equal))
     assert time.process_time() - started < 5
