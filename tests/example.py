@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from app.db.models import Patch, Report, Revision, Run, RunState, Series, Step, Thread, ThreadState
+from app.db.queue import Priority, Task, enqueue
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
 from tests import factories as make
@@ -45,15 +46,13 @@ class Example:
 
 def add_example(session: Session) -> Example:
     """Insert the example; the caller commits."""
-    thread = make.add_thread(session, "20260414-rings-v4-0@example.org")
-    failed = make.add_thread(
-        session, "gone@example.org", state=ThreadState.FAILED, fetched_at=None,
-        error="http://127.0.0.1:8080/bpf has no mail <gone@example.org>: it answered 404",
-    )  # fmt: skip
+    thread = make.add_thread(session)
+    error = "http://127.0.0.1:8080/bpf has no mail <gone@example.org>: it answered 404"
+    failed = make.add_thread(session, state=ThreadState.FAILED, fetched_at=None, error=error)
     series = make.add_series(session, change_id="20260127-rings-8f3a")
     days = (77, 60, 41, 0)
     revisions = [_revision(session, series, thread, number, day) for number, day in enumerate(days, 1)]
-    baseline = make.add_run(session, base_reason="base of the runs that need it", inputs_key="example")
+    baseline = make.add_run(session, base_reason="base of the runs that need it")
     make.add_results(session, baseline, make.passing(COMMON) | {BROKEN: Outcome.FAIL})
     runs = [_v1(session, revisions[0]), _v2(session, revisions[1]), _v3(session, revisions[2])]
     runs.append(_v4(session, revisions[3]))
@@ -61,6 +60,8 @@ def add_example(session: Session) -> Example:
         run.baseline_id = baseline.id
     _comments(session, revisions, thread)
     log_step = _steps(session, runs)
+    enqueue(session, Task.JUDGE, pool="default", priority=Priority.JUDGE, run_id=runs[3].id)
+    enqueue(session, Task.TRACK, pool="default", priority=Priority.TRACK, thread_id=failed.id)
     running = make.add_run(session, revisions[3], state=RunState.RUNNING, baseline_id=baseline.id)
     make.add_step(session, running, StepName.APPLY, summary="4 patches on 1a2b3c4d5e6f")
     building = make.add_step(session, running, StepName.BUILD, None, after=1)
@@ -103,7 +104,7 @@ def _v2(session: Session, revision: Revision) -> Run:
         "column": 9,
         "severity": "error",
         "message": "use of undeclared identifier 'dropped'",
-        "excerpt": "map.c:412:9: error: use of undeclared identifier 'dropped'\n  412 |   sum += dropped;\n      |          ^",
+        "excerpt": "map.c:412:9: error: use of undeclared identifier 'dropped'\n  412 |   sum += dropped;\n",
         "patch": 3,
         "patch_title": TITLES[2],
         "grounds": "added the line",
@@ -139,7 +140,8 @@ def _v4(session: Session, revision: Revision) -> Run:
         session, revision, verdict=Verdict.CLEAN, started=revision.posted_at,
         sentence="v4 is clean. The regression of v3 is fixed, 2 new tests pass, 43 tests are as on the base.",
         evidence={
-            "reached": "selftests", "applied": True, "built": True, "booted": True, "complete": True, "accelerator": "tcg",
+            "reached": "selftests", "applied": True, "built": True, "booted": True, "complete": True,
+            "accelerator": "tcg",
             "not_built": [{"test": "bpf_attr_size", "reason": "its BPF program is not in the tree"}],
         },
         selection=[{"test": "bpf_iter", "reason": "core"}, {"test": "ringcount", "reason": "the series adds it"}],

@@ -39,28 +39,25 @@ BASE = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 AUTHOR = ("Ann Author", "ann@example.org")
 _numbers = count(1)
 
-DIFF = "\n".join(
-    (
-        "diff --git a/kernel/bpf/ringcount.c b/kernel/bpf/ringcount.c",
-        "index 1b2c3d4e5f60..60f5e4d3c2b1 100644",
-        "--- a/kernel/bpf/ringcount.c",
-        "+++ b/kernel/bpf/ringcount.c",
-        "@@ -41,9 +41,12 @@ static u64 ringcount_read(const struct bpf_map *map)",
-        " \tu64 sum = 0;",
-        " \tint cpu;",
-        " ",
-        "-\tfor_each_online_cpu(cpu)",
-        "+\t/* A CPU that went away keeps what it counted. */",
-        "+\tfor_each_possible_cpu(cpu)",
-        " \t\tsum += *per_cpu_ptr(map->dropped, cpu);",
-        " ",
-        "+\tif (WARN_ON_ONCE(sum > RINGCOUNT_MAX))",
-        "+\t\tsum = RINGCOUNT_MAX;",
-        " \treturn sum;",
-        " }",
-        " ",
-        "",
-    )
+DIFF = (
+    "diff --git a/kernel/bpf/ringcount.c b/kernel/bpf/ringcount.c\n"
+    "index 1b2c3d4e5f60..60f5e4d3c2b1 100644\n"
+    "--- a/kernel/bpf/ringcount.c\n"
+    "+++ b/kernel/bpf/ringcount.c\n"
+    "@@ -41,9 +41,12 @@ static u64 ringcount_read(const struct bpf_map *map)\n"
+    " \tu64 sum = 0;\n"
+    " \tint cpu;\n"
+    " \n"
+    "-\tfor_each_online_cpu(cpu)\n"
+    "+\t/* A CPU that went away keeps what it counted. */\n"
+    "+\tfor_each_possible_cpu(cpu)\n"
+    " \t\tsum += *per_cpu_ptr(map->dropped, cpu);\n"
+    " \n"
+    "+\tif (WARN_ON_ONCE(sum > RINGCOUNT_MAX))\n"
+    "+\t\tsum = RINGCOUNT_MAX;\n"
+    " \treturn sum;\n"
+    " }\n"
+    " \n"
 )
 
 
@@ -150,11 +147,12 @@ def add_revision(
         message_id=f"{stem}-0@example.org",
         thread=thread,
     )
-    defaults = {"rfc": False, "resend": False, "tags": ["bpf-next"], "title": series.title, "prerequisites": []}
+    defaults: dict[str, Any] = {"rfc": False, "resend": False, "tags": ["bpf-next"], "title": series.title}
+    defaults |= {"prerequisites": [], "missing": []}
     revision = Revision(
         series_id=series.id, position=position, version=version, label=label, author_name=series.author_name,
         author_email=series.author_email, posted_at=posted_at, root_id=cover.message_id, cover_id=cover.id,
-        total=len(titles), missing=[], **(defaults | values),
+        total=len(titles), **(defaults | values),
     )  # fmt: skip
     session.add(revision)
     session.flush()

@@ -83,7 +83,8 @@ def coloured_diff(diff: str) -> Diff:
     """Return a diff's lines as HTML, kept for the next time: colouring takes longer than all else on the page."""
     shown = visible(diff[:DIFF_LIMIT].replace("\r", "␍")).removesuffix("\n")
     formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
-    html = highlight(shown, DiffLexer(stripnl=False, ensurenl=False), formatter).split("\n")
+    # The lexer reads a last line without its newline letter by letter, each time to its end: hours for a long one.
+    html = highlight(shown + "\n", DiffLexer(stripnl=False), formatter).split("\n")
     plain = shown.split("\n")
     coloured = [Markup(one) for one in html] if len(html) >= len(plain) else [escape(one) for one in plain]  # noqa: S704
     places = _places(plain)

@@ -1,0 +1,321 @@
+"""Every page rendered: what it says, how often it asks the database, that nothing of others becomes markup."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app.db.models import Comment, Message, Patch, Result, Revision, Run, Series, Test, Thread
+from app.db.queue import Priority, Task, enqueue
+from app.domain.outcome import ChangeClass, Outcome, Verdict
+from app.web.render import environment
+from tests import factories as make
+from tests.example import ITER, LOG
+from tests.web.conftest import Site
+
+pytestmark = pytest.mark.anyio
+EVIL = "<img src=x onerror=alert(1)>\"'{{7*7}}\u202e\x07"
+
+
+def pages(site: Site) -> dict[str, str]:
+    """Return an address of each page, by what it is."""
+    one = site.example
+    return {
+        "list": "/",
+        "narrowed list": "/?q=ring&tag=bpf-next&verdict=clean&author=ann",
+        "series": f"/series/{one.series.id}",
+        "earlier revision": f"/series/{one.series.id}?revision=v3",
+        "broken revision": f"/series/{one.series.id}?revision=v2",
+        "runs": "/runs",
+        "run": f"/runs/{one.runs[2].id}",
+        "broken run": f"/runs/{one.runs[1].id}",
+        "live run": f"/runs/{one.running.id}",
+        "baseline": f"/runs/{one.baseline.id}",
+        "patch": f"/patches/{one.patch.id}",
+        "mail": "/messages/1",
+        "tests": "/tests",
+        "test": "/tests/1",
+        "threads": "/threads",
+        "thread": f"/threads/{one.thread.id}",
+        "failed thread": f"/threads/{one.failed_thread.id}",
+        "workers": "/workers",
+        "report": f"/reports/{one.report.id}",
+        "sign-in": "/sign-in",
+        "docs": "/docs",
+    }
+
+
+@contextmanager
+def statements(site: Site) -> Iterator[list[str]]:
+    """Yield a list that fills with the statements sent to the database."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        sent.append(statement)
+
+    event.listen(site.app.state.engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(site.app.state.engine, "before_cursor_execute", note)
+
+
+class Shape(HTMLParser):
+    """Reads a page: elements, ids, links, and text outside scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in {"a", "b", "bdi", "code", "span", "time"}:
+            self.text += " "
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def values(self, name: str) -> list[str]:
+        return [value or "" for key, value in self.attributes if key == name]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+async def shape(site: Site, path: str) -> Shape:
+    async with site.client() as client:
+        answer = await client.get(path)
+    assert answer.status_code == 200, path
+    return Shape(answer.text)
+
+
+async def test_every_template_is_rendered_and_every_page_is_sound(site: Site) -> None:
+    for path in pages(site).values():
+        page = await shape(site, path)
+        ids = page.values("id")
+        assert len(ids) == len(set(ids)), (path, sorted(one for one in ids if ids.count(one) > 1))
+        assert page.tags.count("h1") == 1, path
+        assert page.tags.count("main") == 1, path
+        assert "style" not in page.tags, path
+        assert not page.values("style"), path
+        assert not [name for name, _ in page.attributes if name.startswith("on")], path
+        labelled = set(page.values("aria-labelledby")) | set(page.values("for"))
+        assert labelled <= set(ids), path
+        assert "None" not in re.findall(r"\w+", page.text), path
+    async with site.client() as client:
+        assert (await client.get("/nothing")).status_code == 404
+        assert (await client.get(f"/runs/{site.example.runs[3].id}/events")).status_code == 200
+    rendered = {name for _, name in environment().cache or ()}
+    assert rendered >= set(environment().list_templates())
+
+
+async def test_every_link_of_every_page_leads_somewhere(site: Site) -> None:
+    seen: set[str] = set()
+    for path in pages(site).values():
+        page = await shape(site, path)
+        ids = set(page.values("id"))
+        for href in page.values("href"):
+            if href.startswith("#"):
+                assert href[1:] in ids, (path, href)
+            elif href.startswith("/"):
+                seen.add(href.partition("#")[0])
+    async with site.client() as client:
+        for href in sorted(seen)[:150]:
+            assert (await client.get(href)).status_code == 200, href
+    assert len(seen) > 60
+
+
+async def test_no_page_asks_more_for_more_rows(own_site: Site, stored: Session) -> None:
+    async def counted() -> dict[str, int]:
+        counts = {}
+        for name, path in pages(own_site).items():
+            async with own_site.client() as client:
+                with statements(own_site) as sent:
+                    assert (await client.get(path)).status_code == 200
+            counts[name] = len(sent)
+        return counts
+
+    _grow(stored, own_site, 1)
+    before = await counted()
+    _grow(stored, own_site, 2)
+    after = await counted()
+    assert after == before
+    assert max(before.values()) <= 20
+
+
+def _grow(session: Session, site: Site, time: int) -> None:
+    """Add to everything that a page lists."""
+    series = session.get_one(Series, site.example.series.id)
+    thread = session.get_one(Thread, site.example.thread.id)
+    for number in range(5 * time, 5 * time + 5):
+        revision = make.add_revision(session, series, f"v{number}", position=number, thread=thread, posted_at=make.NOW)
+        run = make.add_run(session, revision, verdict=Verdict.CLEAN, baseline_id=site.example.baseline.id)
+        make.add_results(session, run, {f"new/{number}": Outcome.PASS, ITER: Outcome.PASS})
+        make.add_change(session, run, f"new/{number}", ChangeClass.NEW_PASS)
+    for known, known_run in zip(site.example.revisions, site.example.runs, strict=True):
+        revision, run = session.get_one(Revision, known.id), session.get_one(Run, known_run.id)
+        for patch in make.patches_of(session, revision):
+            make.add_comment(session, revision, "More.", patch=patch, thread=thread)
+        for number in range(6):
+            make.add_results(session, run, {f"grown/{time}/{number}": Outcome.FAIL})
+            make.add_change(session, run, f"grown/{time}/{number}", ChangeClass.REGRESSION, "grown")
+    make.add_worker(session, f"third/1/{time}")
+    other = make.add_series(session, "bpf: Another")
+    for number in (1, 2):
+        revision = make.add_revision(session, other, f"v{number}", position=number)
+        make.add_run(session, revision, verdict=Verdict.CLEAN, baseline_id=site.example.baseline.id)
+    make.add_thread(session)
+    enqueue(session, Task.EXECUTE, pool="default", priority=Priority.RUN, run_id=1)
+    session.commit()
+
+
+async def test_the_series_page_says_it_in_one_sentence(site: Site) -> None:
+    page = await shape(site, f"/series/{site.example.series.id}")
+    assert "v4 is clean on bpf-next 1a2b3c4d5e6f. The regression of v3 is fixed, 2 new tests pass," in page.words
+    assert "v1 27 Jan 1 new failure 4 patches · 0 comments" in page.words
+    assert "v2 13 Feb does not build · 3/4" in page.words
+    assert "v3 4 Mar 1 regression 1 flaky" in page.words
+    assert "5 of 45 between the base and any revision" in page.words
+    assert f"{ITER} v3: sum is 12, expected 14 pass pass not run FAIL fixed" in page.words
+    assert "new FAIL not run fixed pass ringcount/dropped" in page.words
+    assert "Acked-by: Max Maintainer <max@example.org> all" in page.words
+    assert "Can a user reach this? Then no WARN, please." in page.words
+
+
+async def test_an_earlier_revision_shows_its_own_patches_and_commands(site: Site) -> None:
+    page = await shape(site, f"/series/{site.example.series.id}?revision=v3")
+    assert "v3 regresses 1 test on bpf-next 1a2b3c4d5e6f: bpf_iter/bpf_map_elem." in page.words
+    assert f"b4 shazam {site.example.revisions[2].root_id}" in page.words
+    assert f"./test_progs -t {ITER}" in page.words
+    assert "WARNING: kernel/bpf/ringcount.c:48 ringcount_read" in page.words
+
+
+async def test_a_broken_build_shows_the_error_and_the_patch_that_owns_it(site: Site) -> None:
+    for name in ("broken revision", "broken run"):
+        page = await shape(site, pages(site)[name])
+        assert "tools/bpf/bpftool/map.c:412 use of undeclared identifier 'dropped'" in page.words
+        assert "patch 3 bpftool: Show dropped samples · added the line" in page.words
+
+
+async def test_a_patch_that_does_not_apply_shows_what_git_said(own_site: Site, stored: Session) -> None:
+    run = stored.get_one(Run, own_site.example.runs[3].id)
+    run.verdict, run.sentence = Verdict.DOES_NOT_APPLY, "v4 does not apply: patch 2/4: hunk 1 of libbpf.c."
+    run.evidence = {
+        "apply": {"position": 2, "title": "libbpf: Read", "git_said": "error: patch failed", "hunk": "@@ -1 +1 @@"}
+    }
+    stored.commit()
+    page = await shape(own_site, f"/series/{own_site.example.series.id}")
+    assert "does not apply · 2/4" in page.words
+    assert "What git said patch 2 libbpf: Read error: patch failed Rejected @@ -1 +1 @@" in page.words
+
+
+async def test_comments_stand_at_the_lines_that_they_are_about(site: Site) -> None:
+    page = await shape(site, f"/patches/{site.example.patch.id}")
+    assert "if (WARN_ON_ONCE(sum > RINGCOUNT_MAX)) Rita Reviewer 1 h ago Can a user reach this?" in page.words
+    assert "1 comment at its line" in page.words
+
+
+async def test_a_test_tells_how_it_does_on_unpatched_trees(site: Site) -> None:
+    page = await shape(site, "/tests?name=fd_array_cnt/*")
+    test = next(href for href in page.values("href") if re.fullmatch(r"/tests/\d+", href))
+    assert "Flaky: it failed in 2 of 3 runs of unpatched trees." in (await shape(site, test)).words
+
+
+async def test_workers_that_are_silent_are_said_to_be(site: Site) -> None:
+    page = await shape(site, "/workers")
+    assert "1 alive" in page.words
+    assert "spare/12/9 silent waits" in page.words
+
+
+async def test_searching_says_what_was_looked_for(site: Site) -> None:
+    assert "Nothing like that." in (await shape(site, "/?q=nobody+said+this")).words
+    page = await shape(site, f"/?q={LOG}")
+    assert "1 series" in page.words
+
+
+async def test_nothing_of_others_becomes_markup(own_site: Site, stored: Session) -> None:
+    _poison(stored)
+    for path in pages(own_site).values():
+        async with own_site.client() as client:
+            html = (await client.get(path)).text
+        page = Shape(html)
+        assert "img" not in page.tags, path
+        assert not [name for name, _ in page.attributes if name.startswith("on")], path
+        assert "\u202e" not in html, path
+        assert "\x07" not in html, path
+        assert "49" not in re.findall(r"'(\d+)", html), path
+
+
+def _poison(session: Session) -> None:
+    """Write hostile text wherever mails or guests can."""
+    texts: dict[type, tuple[str, ...]] = {
+        Series: ("title", "author_name", "author_email"),
+        Revision: ("title", "author_name", "author_email", "link_reason"),
+        Message: ("subject", "author_name", "author_email", "body"),
+        Patch: ("title", "diff", "inherited_from"),
+        Comment: ("bot",),
+        Result: ("message", "detail"),
+        Test: ("name", "parent"),
+        Run: ("base_reason", "sentence", "requested_by"),
+    }
+    for model, names in texts.items():
+        for number, row in enumerate(session.query(model)):
+            for name in names:
+                setattr(row, name, f"{EVIL}{number}" if model is Test else EVIL)
+    for run in session.query(Run):
+        error = dict.fromkeys(("file", "line", "message", "excerpt", "patch_title", "grounds"), EVIL)
+        run.evidence = {
+            "apply": {"position": EVIL, "title": EVIL, "git_said": EVIL, "hunk": EVIL},
+            "build": {"errors": [error, EVIL, None]},
+            "events": [{"kind": EVIL, "title": EVIL, "excerpt": EVIL, "count": EVIL}],
+            "not_built": [{"test": EVIL, "reason": EVIL}],
+        }
+        run.toolchain, run.selection = {EVIL: EVIL}, [{"test": EVIL, "reason": EVIL}, 7]
+    for comment in session.query(Comment):
+        comment.anchors = [{"path": EVIL, "line": EVIL, "text": EVIL}, EVIL, {"line": 1}]
+        comment.trailers = [EVIL]
+    session.commit()
+
+
+async def test_a_comment_of_five_megabytes_does_not_weigh_on_a_page(own_site: Site, stored: Session) -> None:
+    revision = stored.get_one(Revision, own_site.example.revisions[3].id)
+    patch = make.patches_of(stored, revision)[0]
+    comment = make.add_comment(stored, revision, "> quoted\nx " * 500_000, patch=patch)
+    stored.commit()
+    for path in (f"/series/{own_site.example.series.id}", f"/patches/{patch.id}", f"/messages/{comment.message_pk}"):
+        async with own_site.client() as client:
+            answer = await client.get(path)
+        assert answer.status_code == 200
+        assert len(answer.content) < 200_000, path
+        assert "characters more in the" in answer.text
+
+
+async def test_an_empty_database_has_pages_too(client: object) -> None:
+    for path, said in (
+        ("/", "No series yet."),
+        ("/runs", "No such run."),
+        ("/tests", "No such test."),
+        ("/threads", "Nothing is tracked yet."),
+        ("/workers", "No worker."),
+    ):
+        answer = await client.get(path)  # type: ignore[attr-defined]
+        assert answer.status_code == 200
+        assert said in answer.text
+
+
+async def test_a_revision_that_never_ran_says_so(own_site: Site, stored: Session) -> None:
+    series = make.add_series(stored, "bpf: Untested")
+    make.add_revision(stored, series, missing=[2], posted_at=make.NOW - timedelta(days=400))
+    stored.commit()
+    page = await shape(own_site, f"/series/{series.id}")
+    assert "v1 has not been tested. 1 of its 2 patches never came." in page.words
+    assert "not tested" in page.words
+    assert "10 Mar 2025" in page.words
