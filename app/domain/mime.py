@@ -92,6 +92,7 @@ def _walk(headers: Headers, body: bytes, defects: list[str]) -> Iterator[tuple[H
         if not boundary:
             if content_type.startswith("multipart/"):
                 defects.append("a multipart without a boundary was read as text")
+                part_headers = {name: values for name, values in part_headers.items() if name != b"content-type"}
             yield part_headers, content, depth
         elif depth >= MAX_DEPTH:
             defects.append(f"parts nested deeper than {MAX_DEPTH} were left out")

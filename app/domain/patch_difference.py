@@ -1,7 +1,7 @@
 """What differs between two versions of one patch: message and diff against message and diff, as git-range-diff(1)."""
 
 import re
-from difflib import SequenceMatcher, unified_diff
+from difflib import unified_diff
 from itertools import islice
 
 from app.domain.series import Patch
@@ -24,12 +24,6 @@ def patch_difference(old: Patch, new: Patch) -> str:
         before, after = _summary(old), _summary(new)
     lines = unified_diff(before, after, "old", "new", n=3, lineterm="")
     return "".join(f"{line}\n" for line in islice(lines, 2, None))
-
-
-def likeness(old: Patch, new: Patch) -> float:
-    """How alike two versions of a patch are, 0 to 1, by their lines."""
-    before, after = _text(old)[:MAX_LINES], _text(new)[:MAX_LINES]
-    return SequenceMatcher(None, before, after, autojunk=False).quick_ratio()
 
 
 def _text(patch: Patch) -> list[str]:
