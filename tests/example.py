@@ -142,6 +142,8 @@ def _v4(session: Session, revision: Revision) -> Run:
         evidence={
             "reached": "selftests", "applied": True, "built": True, "booted": True, "complete": True,
             "accelerator": "tcg",
+            "previous": "v3",
+            "since": {"fixed": [{"suite": "test_progs", "name": ITER, "ordinal": 0}], "broken": [], "still_broken": []},
             "not_built": [{"test": "bpf_attr_size", "reason": "its BPF program is not in the tree"}],
         },
         selection=[{"test": "bpf_iter", "reason": "core"}, {"test": "ringcount", "reason": "the series adds it"}],

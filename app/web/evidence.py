@@ -48,10 +48,25 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """The revision before, by its label, and the tests blamed on that one only, on this one only, on both."""
+
+    label: str
+    fixed: Sequence[str]
+    broken: Sequence[str]
+    still_broken: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What stopped a run, what its kernel complained of, what could not be built, where it ran."""
+    """What stopped a run, what its kernel complained of, what could not be built, where it ran.
+
+    `reasons` are those of the judge that are about no test, each with an excerpt, where nothing else here shows it.
+    """
 
     refusal: Refusal | None
+    reasons: Sequence[Named]
+    since: Since | None
     errors: Sequence[BuildError]
     events: Sequence[KernelEvent]
     not_built: Sequence[Named]
@@ -69,10 +84,15 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
             said=_text(apply.get("git_said")),
             hunk=_text(apply.get("hunk")),
         )
+    errors = [_error(one) for one in _dicts(_dict(stored.get("build")).get("errors"))]
+    events = [_event(one) for one in _dicts(stored.get("events"))]
+    shown = {event.title for event in events} if not (refusal or errors) else None
     return Evidence(
         refusal=refusal,
-        errors=[_error(one) for one in _dicts(_dict(stored.get("build")).get("errors"))],
-        events=[_event(one) for one in _dicts(stored.get("events"))],
+        reasons=[] if shown is None else [one for one in _reasons(stored.get("reasons")) if one.name not in shown],
+        since=_since(stored),
+        errors=errors,
+        events=events,
         not_built=named(stored.get("not_built")),
         accelerator=_text(stored.get("accelerator")),
     )
@@ -110,6 +130,21 @@ def _event(one: Mapping[str, Any]) -> KernelEvent:
         excerpt=_text(one.get("excerpt")),
         count=_int(one.get("count")) or 1,
     )
+
+
+def _reasons(stored: Any) -> list[Named]:  # noqa: ANN401 - JSON
+    untested = [one for one in _dicts(stored) if not one.get("key") and one.get("excerpt")]
+    return [Named(name=_text(one.get("text")), reason=_text(one.get("excerpt"))) for one in untested]
+
+
+def _since(stored: Mapping[str, Any]) -> Since | None:
+    since = _dict(stored.get("since"))
+    fixed, broken, still = (
+        [_text(one.get("name")) for one in _dicts(since.get(key))] for key in ("fixed", "broken", "still_broken")
+    )
+    if not (fixed or broken or still):
+        return None
+    return Since(label=_text(stored.get("previous")), fixed=fixed, broken=broken, still_broken=still)
 
 
 def _dict(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON
