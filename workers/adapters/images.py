@@ -18,7 +18,6 @@ from workers.ports import Image
 META = "image.json"
 PARTS = ("bzImage", "vmlinux", "config", "selftests.cpio")
 MOST_BYTES = 16 * 1024**3
-META_BYTES = 1024 * 1024
 
 
 class Images:
@@ -34,7 +33,7 @@ class Images:
         folder = self._place(key)
         try:
             meta = json.loads((folder / META).read_bytes())
-            os.utime(folder)
+            os.utime(folder / META)
         except (FileNotFoundError, NotADirectoryError):
             return None
         return Image(
@@ -85,11 +84,11 @@ class Images:
         return self.folder / key
 
     def _clear(self, *, but: Path) -> None:
-        """Delete the longest unused until the rest fits; an image in use holds a shared lock on its folder's meta."""
+        """Delete the longest unused until the rest fits; a machine that runs one holds a shared lock on its META."""
         kept = [place for place in self.folder.iterdir() if (place / META).exists() and place != but]
         sizes = {place: sum(part.lstat().st_size for part in place.iterdir()) for place in kept}
         total = sum(sizes.values()) + sum(part.lstat().st_size for part in but.iterdir())
-        for place in sorted(kept, key=lambda place: place.stat().st_mtime):
+        for place in sorted(kept, key=lambda place: (place / META).stat().st_mtime):
             if total <= self.most_bytes:
                 return
             with locks.try_lock(place / META) as held:

@@ -20,6 +20,7 @@ from app.domain.selftests_index import TreeIndex, index_tree
 from app.errors import BuildFailedError, InfrastructureError
 from workers.adapters import locks, sandbox, selftests, workshop
 from workers.adapters.images import Images
+from workers.adapters.rootfs import guest_root
 from workers.adapters.sandbox import Bind
 from workers.adapters.toolchain import toolchain
 from workers.adapters.workshop import Folders, Workshop
@@ -27,6 +28,7 @@ from workers.ports import Checkout, Image, Sink
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 COMPLETE = "complete.json"
+GUEST = "guest"
 ROUNDS = 3
 
 CONFIGURE = """
@@ -81,6 +83,7 @@ class Builder:
 
     def __init__(self, cache_dir: Path) -> None:
         self.images = Images(cache_dir / "images")
+        self._guest = cache_dir / "guest"
         self._builds = cache_dir / "builds"
         self._runs = self._builds / "runs"
         self._ccache = cache_dir / "ccache"
@@ -88,9 +91,10 @@ class Builder:
         self._toolchain: dict[str, str] | None = None
 
     async def toolchain(self) -> dict[str, str]:
-        """Return tool -> version of what shapes a build here; asked once a process."""
+        """Return tool -> version of what shapes a result here, `guest` being the guest's root; asked once a process."""
         if self._toolchain is None:
-            self._toolchain = await toolchain()
+            root = await guest_root(self._guest)
+            self._toolchain = {**await toolchain(), GUEST: root.digest}
         return self._toolchain
 
     async def inputs(self, profile: ProfileSettings) -> dict[str, str]:
@@ -158,7 +162,8 @@ class Builder:
     def template(self, checkout: Checkout, profile: ProfileSettings, tools: dict[str, str]) -> Path:
         """Return the folder that keeps what the base of a checkout leaves for its revisions."""
         fragments = [path.read_bytes() for path in _fragments(profile)]
-        state = json.dumps([checkout.base.commit, sorted(tools.items())]).encode()
+        built_with = sorted((tool, version) for tool, version in tools.items() if tool != GUEST)
+        state = json.dumps([checkout.base.commit, built_with]).encode()
         digest = hashlib.sha256(b"\0".join([state, *fragments])).hexdigest()
         return sandbox.make_folder(self._builds / f"{checkout.base.commit[:12]}-{digest[:12]}")
 
@@ -171,12 +176,7 @@ class Builder:
         place = template / f"selftests-{selftests.name_of(planned.kept)}"
         async with locks.lock(template / "lock"):
             if not (place / COMPLETE).exists():
-                head = await checkout.head()
-                await checkout.to(checkout.base.commit)
-                try:
-                    await self._build_base(job, template, place, planned)
-                finally:
-                    await checkout.to(head)
+                await self._at_base(job, checkout, template, place, planned)
         state = json.loads((place / COMPLETE).read_text())
         yield _Base(
             objects=template / "objects",
@@ -185,6 +185,19 @@ class Builder:
             kept=frozenset(state["kept"]),
             not_built=state["not_built"],
         )
+
+    async def _at_base(self, job: Workshop, checkout: Checkout, template: Path, place: Path, planned: Planned) -> None:
+        head = await checkout.head()
+        await checkout.to(checkout.base.commit)
+        try:
+            await self._build_base(job, template, place, planned)
+        except BuildFailedError as error:
+            if head == checkout.base.commit:
+                raise
+            # Not the patches' fault, and nothing can be said about them.
+            raise InfrastructureError(f"the base {checkout.base.commit[:12]} itself does not build: {error}") from error
+        finally:
+            await checkout.to(head)
 
     async def _build_base(self, job: Workshop, template: Path, place: Path, planned: Planned) -> None:
         objects = sandbox.make_folder(template / "objects")

@@ -16,8 +16,9 @@ from typing import IO
 
 from app.config import ProfileSettings
 from app.errors import InfrastructureError
-from workers.adapters import cpio, process, sandbox, workshop
+from workers.adapters import cpio, locks, process, sandbox, workshop
 from workers.adapters.accelerator import PLACE, Accelerator, Accelerators
+from workers.adapters.images import META
 from workers.adapters.ports_watch import Watch
 from workers.adapters.rootfs import GuestRoot, guest_root
 from workers.adapters.sandbox import Bind, Sandbox
@@ -28,6 +29,7 @@ APPEND = "console=ttyS0 loglevel=5 panic=-1 rdinit=/init"
 
 RESULTS_PORT = "reroll.results"
 EXTRA_MB = 1536
+LOOK_EVERY_S = 1.0
 TRANSLATED_MB = 4096
 WATCHDOG_MARGIN_S = 10
 SAID_BYTES = 4000
@@ -60,7 +62,8 @@ class Machine:
         Raises:
             InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
         """
-        async with workshop.own_folder(self._cache / "machines") as place:
+        in_use = locks.lock(image.folder / META, shared=True)
+        async with in_use, workshop.own_folder(self._cache / "machines") as place:
             initrd = place / "initrd"
             await self._write_initrd(initrd, image, tests, profile)
 
@@ -143,7 +146,7 @@ async def _watch_life(
     ended = asyncio.create_task(child.process.wait())
     try:
         while not ended.done():
-            await asyncio.wait({ended}, timeout=0.1 if until_ready else 0.5)
+            await asyncio.wait({ended}, timeout=0.1 if until_ready else LOOK_EVERY_S)
             overdue = watch.overdue(boot_s=life.boot_s, silence_s=life.silence_s, total_s=life.total_s)
             if overdue and not ended.done():
                 return overdue
