@@ -34,14 +34,7 @@ def rerun(
     """
     if not 1 <= times <= MAX_TIMES:
         raise SubmissionError(f"times is {times}; it must be from 1 to {MAX_TIMES}")
-    revision = session.get(Revision, revision_id)
-    if revision is None:
-        raise NotFoundError(f"there is no revision {revision_id}")
-    newest = session.scalar(
-        select(Run).where(Run.revision_id == revision_id, Run.only.is_(None)).order_by(Run.id.desc()).limit(1)
-    )
-    if newest is None:
-        raise SubmissionError(f"{revision.label} has not been run yet: its patches are incomplete or no tree takes it")
+    revision, newest = _newest_whole_run(session, revision_id)
     wanted = profile or newest.profile
     if wanted not in settings.profiles:
         known = ", ".join(sorted(settings.profiles))
@@ -54,6 +47,18 @@ def rerun(
         add_run(session, settings, revision=revision, base=base, files=files, profile=wanted, by=requested_by)
         for _ in range(times)
     ]
+
+
+def _newest_whole_run(session: Session, revision_id: int) -> tuple[Revision, Run]:
+    revision = session.get(Revision, revision_id)
+    if revision is None:
+        raise NotFoundError(f"there is no revision {revision_id}")
+    newest = session.scalar(
+        select(Run).where(Run.revision_id == revision_id, Run.only.is_(None)).order_by(Run.id.desc()).limit(1)
+    )
+    if newest is None:
+        raise SubmissionError(f"{revision.label} has not been run yet: its patches are incomplete or no tree takes it")
+    return revision, newest
 
 
 def _partial(session: Session, newest: Run, by: str) -> Run:
