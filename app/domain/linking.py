@@ -247,7 +247,8 @@ class _Evidence:
         related = alike or (
             later.order not in tied and (later.posting.total == owner.total or bool(later.paths & earlier.paths))
         )
-        if (same and newer and related) or (alike and (newer or (same and _distinct(later, earlier)))):
+        again = same and (_distinct(later, earlier) or _is_part(later.posting, owner))
+        if (same and newer and related) or (alike and (newer or again)):
             yield later, earlier, Reason.IN_REPLY_TO
 
 
@@ -259,6 +260,10 @@ def _people(facts: Facts) -> tuple[str, ...]:
 def _distinct(one: Facts, other: Facts) -> bool:
     """Whether two postings claim to be different revisions, or the later to be sent again."""
     return (one.version, one.rfc) != (other.version, other.rfc) or one.resend or other.resend
+
+
+def _is_part(posting: Posting, of: Posting) -> bool:
+    return posting.cover is None and posting.total == of.total and len(posting.patches) < posting.total
 
 
 def _is_next(later: Facts, earlier: Facts) -> bool:

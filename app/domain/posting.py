@@ -173,6 +173,7 @@ class _Gatherer:
         self._postings: list[Posting] = []
         self._by_root: dict[str, list[Posting]] = defaultdict(list)
         self._by_sender: dict[tuple[str, int, int | None, int], list[Posting]] = defaultdict(list)
+        self._by_stem: dict[str | None, list[Posting]] = defaultdict(list)
 
     def gather(self) -> Grouping:
         ordered = sorted(self._items.values(), key=lambda i: (i.when, i.subject.position, i.message.message_id))
@@ -204,6 +205,7 @@ class _Gatherer:
         self._postings.append(posting)
         self._owner[item.message.message_id] = posting
         self._by_root[item.root].append(posting)
+        self._by_stem[posting.stem].append(posting)
         for key in _sender_keys(item.message.author):
             self._by_sender[key, subject.version, subject.minor, posting.total].append(posting)
         return posting
@@ -215,17 +217,27 @@ class _Gatherer:
             if score >= best_score > 0 or score > best_score:
                 best, best_score = posting, score
         if best is None:
-            self._open(item)
+            self._inherit_version(self._open(item), item)
             return
         best.patches[item.subject.position] = item
         best.total = best.total or item.subject.total
         self._owner[item.message.message_id] = best
 
+    def _inherit_version(self, posting: Posting, item: Item) -> None:
+        """One patch of v4 sent again in answer to v4 belongs to v4, also when it does not say so."""
+        older = self._owner.get(item.above) if item.above is not None else None
+        if older is None or item.subject.versioned or not item.subject.numbered or older.total != posting.total:
+            return
+        if same_person(item.message.author, older.author):
+            posting.version, posting.minor, posting.versioned = older.version, older.minor, older.versioned
+
     def _candidates(self, item: Item) -> list[Posting]:
         found: dict[int, Posting] = {}
         if item.above is not None and item.above in self._owner:
             found[id(self._owner[item.above])] = self._owner[item.above]
-        nearby = list(self._by_root[item.root][-LOOK_BACK:])
+        nearby = self._by_root[item.root][-LOOK_BACK:]
+        if stem := _stem(item.message.message_id):
+            nearby += self._by_stem[stem][-LOOK_BACK:]
         for key in _sender_keys(item.message.author):
             subject = item.subject
             nearby += self._by_sender[key, subject.version, subject.minor, subject.total][-LOOK_BACK:]
@@ -234,23 +246,26 @@ class _Gatherer:
 
     def _score(self, item: Item, posting: Posting) -> int:
         """How surely a patch belongs to a posting; 0 is not at all."""
+        stem = _stem(item.message.message_id)
         under_cover = posting.cover is not None and item.above == posting.cover.message.message_id
+        same_run = stem is not None and stem == posting.stem
         same = same_person(item.message.author, posting.author)
-        if not _numbers_fit(item.subject, posting) or not _versions_fit(item.subject, posting, under_cover=under_cover):
+        announced = item.subject.numbered and item.subject.position <= posting.total
+        if not _numbers_fit(item.subject, posting) or not _versions_fit(
+            item.subject, posting, sure=under_cover or same_run
+        ):
             return 0
         if under_cover:
-            return 100 if same or item.subject.position <= posting.total else 0
-        return self._related(item, posting) if same else 0
-
-    def _related(self, item: Item, posting: Posting) -> int:
-        """How near a patch is to a posting of the same sender whose cover it does not answer."""
-        stem = _stem(item.message.message_id)
+            return 100 if same or announced else 0
         if item.above is not None and self._owner.get(item.above) is posting:
-            return 90
-        if not item.subject.numbered:
+            # Two authors of one series may each send their own patches.
+            return 90 if same else 50 * announced
+        if not same or not item.subject.numbered:
             return 0
-        if stem and stem == posting.stem:
-            return 80
+        return 80 if same_run else self._beside(item, posting, stem)
+
+    def _beside(self, item: Item, posting: Posting, stem: str | None) -> int:
+        """How near a patch is to a posting of the same sender that it does not hang under."""
         if item.root == posting.root:
             answered = (posting.head.message.in_reply_to, posting.head.message.message_id)
             return 60 + (10 if item.message.in_reply_to in answered else 0) + _alike(item, posting)
@@ -264,23 +279,24 @@ class _Gatherer:
         return 10 + _alike(item, posting) - (5 if other_run else 0)
 
     def _adopt_versions(self) -> None:
-        """A cover that forgot its version has it from its patches, when none of them shares its number."""
+        """A cover that forgot its version, or has a wrong one, has it from its patches when none shares its number."""
         below: dict[str, list[Posting]] = defaultdict(list)
         for posting in self._postings:
             if posting.cover is None and posting.head.above is not None:
                 below[posting.head.above].append(posting)
         for posting in self._postings:
-            if posting.cover is None or posting.patches or posting.versioned:
+            if posting.cover is None or posting.patches:
                 continue
             for other in below[posting.cover.message.message_id][:1]:
-                if _under(other, posting.cover) and other.total == posting.total:
+                if _sent_under(other, posting.cover) and other.total == posting.total:
                     posting.patches, other.patches = other.patches, {}
                     posting.version, posting.minor, posting.versioned = other.version, other.minor, other.versioned
                     self._owner.update((item.message.message_id, posting) for item in posting.patches.values())
 
 
-def _under(posting: Posting, cover: Item) -> bool:
-    return all(item.above == cover.message.message_id for item in posting.patches.values())
+def _sent_under(posting: Posting, cover: Item) -> bool:
+    together = not cover.subject.versioned or abs(posting.head.when - cover.when) <= NEAR
+    return together and all(item.above == cover.message.message_id for item in posting.patches.values())
 
 
 def _numbers_fit(subject: Subject, posting: Posting) -> bool:
@@ -291,11 +307,12 @@ def _numbers_fit(subject: Subject, posting: Posting) -> bool:
     return posting.total in (0, subject.total)
 
 
-def _versions_fit(subject: Subject, posting: Posting, *, under_cover: bool) -> bool:
-    if (subject.version, subject.minor) == (posting.version, posting.minor):
-        return subject.rfc == posting.rfc or under_cover
-    # "v3" only on the cover.
-    return under_cover and not subject.versioned
+def _versions_fit(subject: Subject, posting: Posting, *, sure: bool) -> bool:
+    head = posting.head.subject
+    if (subject.version, subject.minor) in ((posting.version, posting.minor), (head.version, head.minor)):
+        return sure or subject.rfc == posting.rfc
+    # "v3" only on the cover, or forgotten on one patch.
+    return sure and not subject.versioned
 
 
 def _alike(item: Item, posting: Posting) -> int:

@@ -125,6 +125,40 @@ def test_the_version_stands_only_on_the_patches() -> None:
     assert revision.cover is not None
 
 
+def test_the_version_was_forgotten_on_one_patch_of_one_run() -> None:
+    thread = Thread()
+    for position, version in ((1, " v2"), (2, ""), (3, " v2")):
+        thread.post(
+            f"[PATCH{version} {position}/3] bpf: Step {position}",
+            message_id=f"20260302090000.11-{position}-ann@example.org",
+            diff=change(f"s{position}"),
+        )
+    assert shapes(thread.read()) == [[("v2", [1, 2, 3])]]
+
+
+def test_the_cover_says_v2_and_its_patches_v3() -> None:
+    thread = Thread()
+    cover = thread.post("[PATCH v2 0/2] a: All")
+    for position in (1, 2):
+        thread.post(f"[PATCH v3 {position}/2] a: Step", to=cover, diff=change(f"s{position}"))
+    assert shapes(thread.read()) == [[("v3", [1, 2])]]
+
+
+def test_two_authors_of_one_series_each_send_their_own_patch() -> None:
+    thread = Thread()
+    first = thread.post("[PATCH 1/2] a: One", diff=change("a"))
+    thread.post("[PATCH 2/2] a: Two", to=first, author=BEN, diff=change("b"))
+    assert shapes(thread.read()) == [[("v1", [1, 2])]]
+
+
+def test_one_patch_of_v4_sent_again_without_saying_v4() -> None:
+    thread = Thread()
+    keys = thread.series("PATCH v4", 3)
+    thread.post("[PATCH 2/3] core: Step 2", to=keys[2], diff=change("core2", salt="_x"))
+    v4, again = thread.revisions()
+    assert (shape(v4), shape(again)) == (("v4", [1, 2, 3]), ("v4 resend", ["1<v4", 2, "3<v4"]))
+
+
 def test_rfc_stands_only_on_the_cover() -> None:
     thread = Thread()
     cover = thread.post("[RFC PATCH 0/1] a: All")
