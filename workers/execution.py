@@ -1,5 +1,6 @@
 """One attempt at a run, from the patches to the results: apply, build, boot, selftests."""
 
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
@@ -25,14 +26,13 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
     profile = _profile(context, job)
     tree = context.tree(job.tree)
     base = Base(commit=job.base_commit, reason=job.base_reason)
-    async with context.trees.checkout(tree, base) as checkout:
-        commit = base.commit
-        if job.label is not None:
-            try:
-                async with recorder.step(Step.APPLY) as record:
-                    commit = await apply(record, checkout, job)
-            except PatchDoesNotApplyError:
-                return _findings(reached=Step.APPLY, facts={"apply": record.detail}, toolchain=None)
+    async with AsyncExitStack() as held:
+        try:
+            async with recorder.step(Step.APPLY) as record:
+                checkout = await held.enter_async_context(context.trees.checkout(tree, base))
+                commit = await apply(record, checkout, job)
+        except PatchDoesNotApplyError:
+            return _findings(reached=Step.APPLY, facts={"apply": record.detail}, toolchain=None)
         try:
             async with recorder.step(Step.BUILD) as record:
                 image = await build(record, context.builder, checkout, profile, job=job, commit=commit)

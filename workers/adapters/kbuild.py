@@ -204,11 +204,8 @@ class Builder:
         trusted = replace(job, trusted=True, folders=Folders(writable={workshop.OBJECTS: objects}))
         if not (template / COMPLETE).exists():
             job.log(b"reroll: building the unpatched base\n")
-            fragments = [
-                Bind(source=path, target=f"/build/config/{number:02}-{path.name}")
-                for number, path in enumerate(_fragments(job.profile))
-            ]
-            await trusted.run("the configuration of the base", CONFIGURE, binds=fragments)
+            config = Bind(source=_config_folder(template, job.profile), target="/build/config")
+            await trusted.run("the configuration of the base", CONFIGURE, binds=[config])
             await trusted.run("the kernel of the base", KERNEL, arguments=[_jobs(job.profile)])
             (template / COMPLETE).write_text("{}")
         job.log(b"reroll: building the selftests of the unpatched base\n")
@@ -293,6 +290,16 @@ def _fragments(profile: ProfileSettings) -> list[Path]:
         if not path.is_file():
             raise InfrastructureError(f"the profile names the config fragment {path}, which is not a file")
     return found
+
+
+def _config_folder(template: Path, profile: ProfileSettings) -> Path:
+    """Copy the fragments to where the build user can read them: where Reroll itself lies, it may not (/root)."""
+    folder = sandbox.make_folder(template / "config")
+    for number, path in enumerate(_fragments(profile)):
+        copy = folder / f"{number:02}-{path.name}"
+        copy.write_bytes(path.read_bytes())
+        copy.chmod(0o644)
+    return folder
 
 
 def _jobs(profile: ProfileSettings) -> str:

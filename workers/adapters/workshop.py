@@ -2,7 +2,7 @@
 
 A patch's own build may write anything into its object folder, so no build but that of the unpatched base may leave
 something behind for another: templates and ccache are filled by bases only, and shown to a revision read-only below an
-overlay (or as a copy where overlayfs cannot be had). See docs/decisions/0005-builds-of-patches-leave-nothing.md.
+overlay (or as a copy where overlayfs cannot be had). See docs/decisions/0004-builds-of-patches-leave-nothing.md.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ from workers.recorder import StepRecord
 
 
 async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
-    """Apply the patches in order; return the commit of the patched tree.
+    """Apply the patches in order, none for a baseline; return the commit of the resulting tree.
 
     Raises:
         PatchDoesNotApplyError: git refused one; the step's detail holds position, title, git's words and the hunk.
@@ -25,8 +25,8 @@ async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
         }
         raise
     count = len(job.patches)
-    base = job.base_commit[:12]
-    record.summary = f"{count} {'patch' if count == 1 else 'patches'} on {base} ({job.base_reason})"
+    what = f"{count} {'patch' if count == 1 else 'patches'} on" if count else "nothing on"
+    record.summary = f"{what} {job.base_commit[:12]} ({job.base_reason})"
     return commit
 
 
