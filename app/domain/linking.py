@@ -66,7 +66,7 @@ class Facts:
     @property
     def paths(self) -> frozenset[str]:
         """The files that its patches touch."""
-        return frozenset(file.path for item in self.posting.patches.values() for file in item.message.files)
+        return frozenset(path for item in self.posting.patches.values() for path in item.message.paths)
 
     @property
     def lines(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from app.domain import mime
 from app.domain.address import NOBODY, Address, parse_addresses, parse_person, true_author
-from app.domain.diff import FileDiff, extract_diff
+from app.domain.diff import FileDiff, extract_diff, parse_files
 from app.domain.message_id import ids_in_header
 from app.domain.text import decode_header
 
@@ -35,8 +35,9 @@ class Message:
     `author` is the person who posted, with the From that a list rewrote put right; `sender` is the From as it came;
     `patch_author` the in-body From, where there is one. `body` is all of its text, line ends LF, attached diffs
     after the inline text. `diff` is the part of it from the first diff header to the last hunk (no diffstat), None
-    when nothing is changed. `verbatim` says that git can read the raw mail as it is. `defects` are sentences on what
-    was wrong, empty for a sound mail. No text holds NUL or lone surrogates.
+    when nothing is changed; `paths` are the files that it touches and `diff_start` is where it begins in `body`.
+    `verbatim` says that git can read the raw mail as it is. `defects` are sentences on what was wrong, empty for a
+    sound mail. No text holds NUL or lone surrogates.
     """
 
     message_id: str
@@ -52,11 +53,16 @@ class Message:
     list_ids: tuple[str, ...]
     body: str
     diff: str | None
-    files: tuple[FileDiff, ...]
+    paths: tuple[str, ...]
     diff_start: int
     verbatim: bool
     raw: bytes
     defects: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[FileDiff, ...]:
+        """The diff taken apart, read again at each use: most mails of an archive never need it."""
+        return parse_files(self.diff) if self.diff is not None else ()
 
     @property
     def prose(self) -> str:
@@ -125,7 +131,7 @@ def parse_message(raw: bytes) -> Message:
         list_ids=_list_ids(headers),
         body=text,
         diff=found.text if found else None,
-        files=found.files if found else (),
+        paths=tuple(dict.fromkeys(each.path for each in found.files)) if found else (),
         diff_start=found.start if found else 0,
         verbatim=len(parts) == 1 and parts[0].plain and not noted and not _would_be_split(body),
         raw=raw,

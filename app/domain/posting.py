@@ -319,12 +319,12 @@ def _alike(item: Item, posting: Posting) -> int:
     """0 to 9: how much a patch looks like those already there, by tags, the prefix of titles and files touched."""
     points = 0
     same_tags = item.subject.tags == posting.head.subject.tags
-    ours = {each.path for each in item.message.files}
+    ours = set(item.message.paths)
     prefix = item.subject.title.partition(":")[0].lower()
     for other in posting.items[:8]:
         if other.subject.title.partition(":")[0].lower() == prefix:
             points = max(points, 4)
-        if ours & {each.path for each in other.message.files}:
+        if not ours.isdisjoint(other.message.paths):
             points = max(points, 8 if points >= 4 else 5)
     return points + same_tags
 

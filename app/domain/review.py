@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.domain.address import Address
 from app.domain.bots import Bot, identify
-from app.domain.diff import FileDiff
+from app.domain.diff import FileDiff, parse_files
 from app.domain.message import Message
 from app.domain.trailer import Trailer, given, parse_trailers
 
@@ -51,10 +51,8 @@ class Comment:
     anchors: tuple[Anchor, ...]
 
 
-def read_comment(
-    message: Message, *, answers: str | None, patch_position: int | None, files: Sequence[FileDiff]
-) -> Comment:
-    """A mail as a comment on the patch whose diff touches `files` (none for a cover letter)."""
+def read_comment(message: Message, *, answers: str | None, patch_position: int | None, diff: str | None) -> Comment:
+    """A mail as a comment on the patch with that diff (None for a cover letter)."""
     bot = identify(message)
     return Comment(
         message=message,
@@ -64,7 +62,7 @@ def read_comment(
         is_bot=bot is not None,
         bot=bot,
         trailers=given(parse_trailers(message.body, sender=message.author)),
-        anchors=find_anchors(message.body, files) if files else (),
+        anchors=find_anchors(message.body, parse_files(diff)) if diff and ">" in message.body else (),
     )
 
 

@@ -132,7 +132,7 @@ def _replies(grouping: Grouping) -> tuple[dict[int, list[Comment]], tuple[Other,
             item.message,
             answers=item.parent,
             patch_position=None if is_cover else target.subject.position,
-            files=() if is_cover else target.message.files,
+            diff=None if is_cover else target.message.diff,
         )
         comments.setdefault(id(posting), []).append(comment)
     return comments, tuple(other)
@@ -302,6 +302,6 @@ def _patch(position: int, item: Item) -> Patch:
         message=message,
         title=item.subject.title,
         diff=message.diff or "",
-        files=tuple(dict.fromkeys(each.path for each in message.files)),
+        files=message.paths,
         inherited_from=None,
     )

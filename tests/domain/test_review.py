@@ -67,7 +67,7 @@ def test_trailers_of_a_reply() -> None:
         "> Acked-by: Quoted <q@x>\nFine.\n\nReviewed-by: Rex Reviewer <rex@elsewhere.example>\n"
         'tested-by: Ben <ben@example.net>\nFixes: 0123456789ab ("x")\nCc: a@b\n'
     )
-    comment = read_comment(mail(text), answers=None, patch_position=1, files=())
+    comment = read_comment(mail(text), answers=None, patch_position=1, diff=None)
     assert [(trailer.name, trailer.agrees) for trailer in comment.trailers] == [
         ("Reviewed-by", True),
         ("Tested-by", False),
