@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -34,7 +34,12 @@ class Revision(Base):
     """One posting. `root_id` is the Message-ID that a report answers: the cover letter, else the first patch."""
 
     __tablename__ = "revisions"
-    __table_args__ = (UniqueConstraint("root_id"), Index(None, "series_id", "position"))
+    __table_args__ = (
+        UniqueConstraint("root_id"),
+        Index(None, "series_id", "position"),
+        Index(None, "cover_id"),
+        Index("ix_revisions_lower_title", text("lower(title)")),
+    )
 
     id: Mapped[Id]
     series_id: Mapped[BigInt] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
