@@ -60,7 +60,7 @@ class Accelerators:
             if kept["host"] != _host():
                 return None
             return Answer(name=Accelerator(kept["accelerator"]), reason=kept["reason"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def _keep(self, answer: Answer) -> Answer:

@@ -18,7 +18,7 @@ from app.config import ProfileSettings
 from app.domain.plan import Selection, narrow, select
 from app.domain.selftests_index import TreeIndex, index_tree
 from app.errors import BuildFailedError, InfrastructureError
-from workers.adapters import locks, sandbox, selftests, workshop
+from workers.adapters import clearing, locks, sandbox, selftests, workshop
 from workers.adapters.images import Images
 from workers.adapters.rootfs import guest_root
 from workers.adapters.sandbox import Bind
@@ -174,17 +174,20 @@ class Builder:
         """Hold the base's objects and selftests; builds what is not there yet, from the base's own source."""
         planned = await self.plan(checkout, job.profile, files, commit=checkout.base.commit)
         place = template / f"selftests-{selftests.name_of(planned.kept)}"
-        async with locks.lock(template / "lock"):
-            if not (place / COMPLETE).exists():
-                await self._at_base(job, checkout, template, place, planned)
-        state = json.loads((place / COMPLETE).read_text())
-        yield _Base(
-            objects=template / "objects",
-            output=place / "output",
-            scratch=place / "scratch",
-            kept=frozenset(state["kept"]),
-            not_built=state["not_built"],
-        )
+        async with contextlib.AsyncExitStack() as using:
+            async with locks.lock(template / clearing.LOCK):
+                if not (place / COMPLETE).exists():
+                    await self._at_base(job, checkout, template, place, planned)
+                    await asyncio.to_thread(clearing.clear, self._builds, but=place)
+                await using.enter_async_context(clearing.in_use(place))
+            state = json.loads((place / COMPLETE).read_text())
+            yield _Base(
+                objects=template / clearing.OBJECTS,
+                output=place / "output",
+                scratch=place / "scratch",
+                kept=frozenset(state["kept"]),
+                not_built=state["not_built"],
+            )
 
     async def _at_base(self, job: Workshop, checkout: Checkout, template: Path, place: Path, planned: Planned) -> None:
         head = await checkout.head()
@@ -200,7 +203,7 @@ class Builder:
             await checkout.to(head)
 
     async def _build_base(self, job: Workshop, template: Path, place: Path, planned: Planned) -> None:
-        objects = sandbox.make_folder(template / "objects")
+        objects = sandbox.make_folder(template / clearing.OBJECTS)
         trusted = replace(job, trusted=True, folders=Folders(writable={workshop.OBJECTS: objects}))
         if not (template / COMPLETE).exists():
             job.log(b"reroll: building the unpatched base\n")

@@ -185,10 +185,11 @@ def make_folder(path: Path) -> Path:
 async def remove(*paths: Path) -> None:
     """Delete folders that something in the sandbox may have filled; symlinks are not followed."""
     for path in paths:
-        await asyncio.to_thread(_remove_tree, path)
+        await asyncio.to_thread(remove_tree, path)
 
 
-def _remove_tree(path: Path) -> None:
+def remove_tree(path: Path) -> None:
+    """Delete a file or folder, if it is there; symlinks are not followed."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return

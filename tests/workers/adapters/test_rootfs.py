@@ -1,0 +1,64 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.errors import InfrastructureError
+from workers.adapters import rootfs
+from workers.adapters.rootfs import INIT, NEEDED, guest_root
+
+pytestmark = pytest.mark.anyio
+
+
+def unpack(archive: Path, target: Path) -> Path:
+    target.mkdir()
+    words = ["cpio", "-i", "-d", "--quiet", "--no-absolute-filenames", "--nonmatching", "dev/console"]
+    subprocess.run(words, input=archive.read_bytes(), cwd=target, check=True)
+    return target
+
+
+def needed(program: Path) -> set[str]:
+    """The libraries that a program names; none for a script."""
+    done = subprocess.run(["objdump", "-p", str(program)], capture_output=True, text=True, check=False)
+    return {line.split()[1] for line in done.stdout.splitlines() if "NEEDED" in line}
+
+
+@pytest.fixture
+async def unpacked(tmp_path: Path) -> Path:
+    return unpack((await guest_root(tmp_path / "guest")).path, tmp_path / "root")
+
+
+async def test_every_program_finds_its_libraries_in_there(unpacked):
+    programs = sorted((unpacked / "usr" / "bin").iterdir())
+    assert {path.name for path in programs} >= set(NEEDED)
+    names = {path.name for path in unpacked.rglob("*") if path.is_file()}
+    lacking = {program.name: needed(program) - names for program in programs}
+    assert {name: libraries for name, libraries in lacking.items() if libraries} == {}
+    assert {"libelf.so.1", "libcrypto.so.3", "ld-linux-x86-64.so.2"} <= names
+
+
+async def test_nothing_of_the_host_but_programs_and_libraries(unpacked):
+    paths = {
+        str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()
+    }
+    strays = {path for path in paths if not path.startswith(("usr/bin/", "usr/lib"))}
+    assert strays == {"init", "etc/passwd"}
+    assert (unpacked / "etc" / "passwd").read_text() == "root:x:0:0:root:/root:/bin/sh\n"
+    assert (unpacked / "init").read_bytes() == INIT.read_bytes()
+
+
+async def test_same_host_same_digest(tmp_path):
+    one, two = await guest_root(tmp_path / "a"), await guest_root(tmp_path / "a")
+    assert one == two
+    assert one.digest in one.path.name
+    assert [path.name for path in (tmp_path / "a").iterdir()] == [one.path.name]
+
+
+async def test_missing_tool_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(rootfs, "NEEDED", ("sh", "no-such-tool"))
+    with pytest.raises(InfrastructureError, match="the guest's root needs no-such-tool"):
+        await guest_root(tmp_path)
+
+
+def test_init_is_shell_that_every_debian_reads():
+    subprocess.run(["dash", "-n", str(INIT)], check=True)

@@ -1,0 +1,61 @@
+from app.domain.plan import select
+from app.domain.selftests_index import index_tree
+from workers.adapters.selftests import Failures, failures, kept, name_of, without, write_lists
+
+TEXTS = {
+    "Makefile": "LSKELS := light.c\n",
+    "prog_tests/one.c": '#include "one.skel.h"\nvoid test_one(void)\n{\n\tone__open();\n}\n',
+    "prog_tests/two.c": '#include "two.skel.h"\nvoid test_two(void)\n{\n\ttwo__open();\n}\n',
+    "prog_tests/plain.c": "void test_plain(void)\n{\n}\n",
+    "progs/one.c": "",
+    "progs/two.c": "",
+    "progs/light.c": "",
+    "progs/btf_data.c": "",
+}
+OTHERS = ("test_progs.c", "progs/common.h", "prog_tests/helpers.h", "bpf_testmod/bpf_testmod.c", "verifier/and.c")
+INDEX = index_tree(TEXTS)
+
+LOG = b"""  CLNG-BPF [test_progs] two.bpf.o
+progs/two.c:1:1: error: unknown type name 'x'
+make: *** [Makefile:662: /build/selftests/two.bpf.o] Error 1
+make[1]: *** [Makefile:9: /build/selftests/tools/build/libbpf/x.o] Error 1
+/build/linux/tools/testing/selftests/bpf/prog_tests/plain.c:2: fatal error: gone.skel.h: No such file
+make: *** [Makefile:712: /build/selftests/plain.test.o] Error 1
+make: Target '/build/selftests/test_progs' not remade because of errors.
+"""
+
+
+def test_makes_last_words_name_what_could_not_be_made():
+    assert failures(LOG) == Failures(tests=frozenset({"plain"}), programs=frozenset({"two"}))
+    assert failures(b"") == Failures(tests=frozenset(), programs=frozenset())
+
+
+def test_tests_go_with_what_they_need():
+    broken = without(INDEX, failures(LOG))
+    assert broken == {
+        "two": "progs/two.c does not build on the base",
+        "plain": "prog_tests/plain.c does not build on the base",
+    }
+
+
+def test_scratch_copy_holds_the_selection_and_all_that_is_no_test():
+    selection = select([], INDEX, ["one"])
+    assert kept([*TEXTS, *OTHERS], selection) == {
+        "Makefile",
+        "prog_tests/one.c",
+        "progs/one.c",
+        "progs/light.c",
+        "progs/btf_data.c",
+        *OTHERS,
+    }
+
+
+def test_selection_has_one_name_in_whatever_order():
+    assert name_of(frozenset({"a", "b"})) == name_of(frozenset({"b", "a"})) != name_of(frozenset({"ab"}))
+
+
+def test_lists_say_what_stays_comes_and_goes(tmp_path):
+    write_lists(tmp_path, frozenset({"stays", "new\nline"}), frozenset({"stays", "-rf"}))
+    assert (tmp_path / "keep").read_bytes() == b"new\nline\0stays\0"
+    assert (tmp_path / "new").read_bytes() == b"new\nline\0"
+    assert (tmp_path / "gone").read_bytes() == b"-rf\0"
