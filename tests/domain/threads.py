@@ -120,3 +120,28 @@ def shape(revision: Revision) -> tuple[str, list[int | str]]:
         patch.position if patch.inherited_from is None else f"{patch.position}<{patch.inherited_from}"
         for patch in revision.patches
     ]
+
+
+def outline(conversation: Conversation) -> str:
+    """Return what was read as a few lines that a person can check against the mails."""
+    lines: list[str] = []
+    for series in conversation.series:
+        lines.append(f"series: {series.title} ({series.author.email})")
+        lines += [f"  {_revision_line(revision)}" for revision in series.revisions]
+    lines += [f"other: {other.kind}: {other.message.subject}: {other.reason}" for other in conversation.other]
+    return "\n".join(lines) + "\n"
+
+
+def _revision_line(revision: Revision) -> str:
+    label, positions = shape(revision)
+    facts = [f"{label}: {' '.join(map(str, positions)) or 'nothing'} of {revision.total}"]
+    facts += ["cover"] * (revision.cover is not None) + ["resend"] * revision.resend
+    facts += [f"tags {' '.join(revision.tags)}"] * bool(revision.tags)
+    facts += [f"missing {' '.join(map(str, revision.missing))}"] * bool(revision.missing)
+    facts += [f"needs {need.kind} {need.value}" for need in revision.prerequisites]
+    if revision.comments:
+        at = [str(comment.patch_position or "cover") for comment in revision.comments]
+        facts.append(f"comments at {' '.join(at)}")
+    if revision.link:
+        facts.append(f"follows {revision.link.to}: {revision.link.reason}")
+    return "; ".join(facts)
