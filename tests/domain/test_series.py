@@ -4,11 +4,14 @@ import gzip
 import re
 from pathlib import Path
 
+import pytest
+
 from app.domain.message import Message, parse_message, split_mbox
 from app.domain.series import parse_threads
 from tests.domain.threads import REX, Thread, change, message_ids, shape
 
 REAL = Path(__file__).parents[2].parent / "shared" / "lore"
+BESIDE = pytest.mark.skipif(not REAL.is_dir(), reason="the real threads are not beside the checkout")
 
 
 def real(pattern: str, *, strike: bool = False) -> list[Message]:
@@ -74,6 +77,7 @@ def test_base_change_id_and_prerequisites_are_read() -> None:
     ]
 
 
+@BESIDE
 def test_the_real_threads_are_read_as_they_were_by_eye() -> None:
     expected = {
         "cgroup-migrate-v*": [[("v1", [1, 2, 3, 4]), ("v2", [1, 2, 3, 4]), ("v3", [1, 2, 3, 4])]],
@@ -93,7 +97,7 @@ def test_the_real_threads_are_read_as_they_were_by_eye() -> None:
         assert sorted(message_ids(conversation)) == sorted(each.message_id for each in conversation.messages)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real threads are not beside the checkout")
+@BESIDE
 @pytest.mark.parametrize(
     ("pattern", "labels"),
     [
