@@ -12,13 +12,16 @@ document.addEventListener("keydown", (event) => {
 });
 
 // A sign-in link carries its token behind "#", which browsers send to nobody; it is put into the form and out of the address.
-const token = document.getElementById("token");
-const carried = new URLSearchParams(location.hash.slice(1)).get("token");
-if (token && carried) {
+const takeToken = () => {
+  const token = document.getElementById("token");
+  const carried = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token || !carried) return;
   token.value = carried;
   history.replaceState(null, "", location.pathname + location.search);
   document.getElementById("sign-in").focus();
-}
+};
+takeToken();
+addEventListener("hashchange", takeToken);
 
 // The live log stays at its end unless somebody scrolled up to read.
 const log = document.getElementById("live-log");

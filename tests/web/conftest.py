@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -77,15 +77,31 @@ def stored(own_site: Site) -> Iterator[Session]:
         yield session
 
 
-@pytest.fixture(scope="session")
-def served(site: Site) -> Iterator[str]:
-    """Yield the address of `site`, served by uvicorn on loopback."""
+@contextmanager
+def serving(site: Site) -> Iterator[str]:
+    """Serve a site by uvicorn on loopback; yield its address."""
     server = uvicorn.Server(uvicorn.Config(site.app, port=0, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def served(site: Site) -> Iterator[str]:
+    """Yield the address of `site`."""
+    with serving(site) as address:
+        yield address
+
+
+@pytest.fixture
+def own_served(own_site: Site) -> Iterator[str]:
+    """Yield the address of `own_site`."""
+    with serving(own_site) as address:
+        yield address

@@ -5,8 +5,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy.orm import Session
+
+from app.db.models import Run, RunState
+from app.domain.outcome import Step as StepName
+from app.domain.outcome import Verdict
+from tests import factories as make
+from tests.web.conftest import Site
 
 pytestmark = pytest.mark.browser
 
@@ -111,3 +119,61 @@ def test_the_first_tab_stop_skips_to_the_content(browser: Browser, served: str) 
         assert page.evaluate("document.activeElement.className") == "skip-link"
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "content"
+
+
+def test_somebody_signs_in_by_a_link_and_runs_a_revision_again(
+    browser: Browser, own_site: Site, own_served: str, stored: Session
+) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(own_served + "/series/1?revision=v4")
+        page.get_by_role("button", name="Run again").click()
+        assert page.url.startswith(own_served + "/sign-in?next=")
+        page.goto(f"{page.url}#token={own_site.bearer}")
+        page.wait_for_function("document.activeElement.id === 'sign-in'")
+        assert own_site.bearer not in page.url
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(own_served + "/series/1?revision=v4")
+        page.get_by_role("button", name="Run again").click()
+        page.wait_for_url("**/runs/*")
+        run = stored.get_one(Run, int(page.url.rpartition("/")[2]))
+        assert run.requested_by == "the tests"
+        assert page.evaluate("document.cookie") == ""
+
+
+def test_the_page_of_a_run_follows_it_to_its_verdict(
+    browser: Browser, own_site: Site, own_served: str, stored: Session
+) -> None:
+    run = stored.get_one(Run, own_site.example.running.id)
+    with browser.new_context() as context:
+        page = context.new_page()
+        trouble = watched(page)
+        page.goto(f"{own_served}/runs/{run.id}")
+        log = page.locator("#live-log")
+        log.get_by_text("LD vmlinux").wait_for(timeout=5000)
+        boot = make.add_step(stored, run, StepName.BOOT, None)
+        make.add_log(stored, boot, "console", b"<b>Linux version</b>\r\n")
+        stored.commit()
+        log.get_by_text("<b>Linux version</b>").wait_for(timeout=5000)
+        assert "vmlinux" not in log.inner_text()
+        assert page.locator("#live-title").inner_text() == "boot · console"
+        assert "boot" in page.locator("#steps").inner_text()
+        run.state, run.verdict, run.sentence = RunState.DONE, Verdict.CLEAN, "v4 is clean."
+        stored.commit()
+        page.get_by_text("v4 is clean").wait_for(timeout=5000)
+        assert page.locator("#live-log").count() == 0
+        # The stream of the page that was left ends in the middle.
+        assert [one for one in trouble if "ERR_ABORTED" not in one] == []
+
+
+def test_a_reader_who_leaves_a_live_page_is_no_trouble(
+    browser: Browser, own_site: Site, own_served: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.goto(f"{own_served}/runs/{own_site.example.running.id}")
+            page.locator("#live-log").get_by_text("LD vmlinux").wait_for(timeout=5000)
+    assert httpx.get(f"{own_served}/healthz").text == "ok\n"
+    said = capfd.readouterr()
+    assert "Error" not in said.err + said.out

@@ -60,17 +60,18 @@ async def follow_run(run_id: Id, request: Request, sessions: SessionFactory) -> 
     """Send the steps and the log of a run as HTML until it is done; `Last-Event-ID` continues where it broke off."""
     cursor, steps = _cursor(request.headers.get("last-event-id", "")), ""
     templates = environment()
-    with anyio.move_on_after(LONGEST_S):
-        while glance := await run_sync(look, sessions, run_id, cursor):
-            html = templates.get_template("runs/_steps.html").render(rows=glance.rows, now=request.app.state.now())
-            if glance.text or glance.fresh or html != steps:
-                steps, cursor = html, glance.cursor
-                data = templates.get_template("runs/_live.html").render(glance=glance, steps=html)
-                yield ServerSentEvent(raw_data=data, id=str(cursor))
-            if glance.over:
-                break
-            await anyio.sleep(0 if glance.more else PAUSE_S)
-        yield ServerSentEvent(event="over", raw_data="over")
+    # No cancel scope around a yield (PEP 789): a reader that goes away would end it in another task.
+    deadline = anyio.current_time() + LONGEST_S
+    while (glance := await run_sync(look, sessions, run_id, cursor)) and anyio.current_time() < deadline:
+        html = templates.get_template("runs/_steps.html").render(rows=glance.rows, now=request.app.state.now())
+        if glance.text or glance.fresh or html != steps:
+            steps, cursor = html, glance.cursor
+            data = templates.get_template("runs/_live.html").render(glance=glance, steps=html)
+            yield ServerSentEvent(raw_data=data, id=str(cursor))
+        if glance.over:
+            break
+        await anyio.sleep(0 if glance.more else PAUSE_S)
+    yield ServerSentEvent(event="over", raw_data="over")
 
 
 def look(sessions: Sessions, run_id: int, cursor: Cursor) -> Glance | None:

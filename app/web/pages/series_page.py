@@ -215,5 +215,5 @@ def _reproduce(revision: Revision, run: Run | None, changes: Sequence[Change]) -
     lines.append(f"b4 shazam {shlex.quote(revision.root_id)}")
     blamed = [one.test.name for one in changes if run and one.run_id == run.id and one.kind.blamed][:REPRODUCED]
     tests = f" -t {shlex.quote(','.join(blamed))}" if blamed else ""
-    lines.append(f"tools/testing/selftests/bpf/vmtest.sh -- ./test_progs{tests}")
+    lines += ["tools/testing/selftests/bpf/vmtest.sh \\", f"  -- ./test_progs{tests}"]
     return "\n".join(lines)
