@@ -89,7 +89,8 @@ class Supervisor:
                 await _end(process, service.stop)
                 raise
             pause = 0.5 if time.monotonic() - started > STEADY_AFTER_S else min(pause * 2, LONGEST_PAUSE_S)
-            log.warning("a service ended and is started again", service=service.name, code=code, pause_s=pause)
+            where = str(self._logs / f"{service.name}.log")
+            log.warning("a service ended and is started again", service=service.name, code=code, see=where)
             await asyncio.sleep(pause)
 
     async def _start(self, service: Service) -> asyncio.subprocess.Process:

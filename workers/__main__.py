@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import socket
+import sys
 
 import structlog
 from procrastinate import App
@@ -11,6 +12,7 @@ from procrastinate import App
 from app.config import Settings, settings
 from app.db.session import Sessions, make_engine, make_sessions
 from app.db.url import database_url
+from app.errors import RerollError
 from app.logging import configure
 from app.services import presence
 from workers.adapters.wiring import make_context
@@ -76,7 +78,11 @@ def main() -> None:
     parser.add_argument("--pool", default="default", help="which queue to take jobs from")
     options = parser.parse_args()
     configure()
-    asyncio.run(work(settings(), options.pool))
+    try:
+        asyncio.run(work(settings(), options.pool))
+    except RerollError as error:
+        log.error("the worker cannot work", error=str(error))
+        sys.exit(1)
 
 
 if __name__ == "__main__":
