@@ -81,8 +81,7 @@ def main() -> None:
     try:
         asyncio.run(work(settings(), options.pool))
     except RerollError as error:
-        log.error("the worker cannot work", error=str(error))
-        sys.exit(1)
+        sys.exit(f"the worker cannot work: {error}")
 
 
 if __name__ == "__main__":
