@@ -1,6 +1,5 @@
 """Folders that the sandbox's user can reach, and a look at which processes are alive."""
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ def place() -> Iterator[Path]:
     root = Path(tempfile.mkdtemp(prefix="reroll-test-", dir="/var/tmp"))
     root.chmod(0o755)
     yield sandbox.make_folder(root / "place")
-    shutil.rmtree(root)
+    sandbox.remove_tree(root)
 
 
 def alive(word: str) -> list[str]:

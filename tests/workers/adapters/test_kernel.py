@@ -5,11 +5,12 @@ Uses the host's cache folder, so that what the demo or an earlier run has built 
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.kernel]
 ROOT = Path(__file__).parents[3]
 TREE = TreeSettings(name="linux-6.12", url="debian:linux-source-6.12")
 PROFILE = ProfileSettings(core=("bpf_iter", "verifier_log", "log_buf"), silence_timeout=timedelta(seconds=60))
+KEY = "oftests"
 SELFTESTS = "tools/testing/selftests/bpf"
 
 
@@ -41,9 +43,12 @@ async def checkout(settings: Settings) -> AsyncIterator[Checkout]:
 
 
 @pytest.fixture
-def host() -> Settings:
-    """The settings of this host, for its cache folder."""
-    return Settings()
+def host() -> Iterator[Settings]:
+    """The settings of this host, for its cache folder; the images that the tests made are gone afterwards."""
+    settings = Settings()
+    yield settings
+    for image in (settings.cache_dir / "images").glob(f"{KEY}*"):
+        shutil.rmtree(image)
 
 
 async def mail_of(held: Checkout, changes: dict[str, tuple[str, str]]) -> bytes:
@@ -73,7 +78,7 @@ async def built(
         if changes:
             await held.am([await mail_of(held, changes)])
         sink = (log if log is not None else bytearray()).extend
-        key = f"test{uuid.uuid4().hex}"
+        key = f"{KEY}{uuid.uuid4().hex}"
         return await Builder(settings.cache_dir).build(held, PROFILE, files=files, key=key, log=sink)
 
 
