@@ -12,7 +12,9 @@ from rich.table import Table
 from app.config import Settings
 from app.db.embedded import find_binaries
 from app.errors import InfrastructureError
-from workers.adapters.accelerator import probe
+from workers.adapters.accelerator import PLACE, Accelerators, Answer
+from workers.adapters.kbuild import Builder
+from workers.adapters.qemu import Machine
 
 VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*")
 PROBE_LIMIT_S = 20.0
@@ -42,6 +44,7 @@ TOOLS = (
     Tool(name="rsync", ask=("--version",), use="build selftests", package="rsync"),
     Tool(name="cpio", ask=("--version",), use="the guest's root", package="cpio"),
     Tool(name="bwrap", ask=("--version",), use="sandbox", package="bubblewrap"),
+    Tool(name="ip", ask=("-V",), use="the guest's root", package="iproute2"),
     Tool(name="setpriv", ask=("--version",), use="sandbox", package="util-linux"),
     Tool(name="qemu-system-x86_64", ask=("--version",), use="boot", package="qemu-system-x86"),
     Tool(name="public-inbox-httpd", ask=(), use="demo and tests", package="public-inbox"),
@@ -106,13 +109,28 @@ def _postgres() -> str | None:
 
 
 async def _show_accelerator(console: Console, settings: Settings) -> None:
-    console.print("KVM, by a real boot:", end=" ")
-    try:
-        found = await probe(settings.cache_dir)
-    except InfrastructureError as error:
-        console.print(f"not probed: {error}", style="yellow", markup=False)
-        return
-    console.print(f"{found.name}: {found.reason}", markup=False)
+    """Say what KVM does here: refused outright, known from an earlier boot, or tried now with the newest kernel."""
+    known = Accelerators(settings.cache_dir / PLACE).known()
+    if known is None:
+        console.print("KVM opens; booting the newest kernel built here to see whether it works ...")
+        known = await _boot_once(settings)
+    words = f"{known.name}: {known.reason}" if known else "not known: no kernel has been built here yet to boot"
+    console.print(f"KVM, by a real boot: {words}", markup=False)
+
+
+async def _boot_once(settings: Settings) -> Answer | None:
+    """Boot the newest image of this host, which probes the accelerator; None where there is none."""
+    metas = sorted((settings.cache_dir / "images").glob("*/image.json"), key=lambda path: path.stat().st_mtime)
+    image = await Builder(settings.cache_dir).find(metas[-1].parent.name) if metas else None
+    if image is None:
+        return None
+    profile = settings.profiles[settings.default_profile]
+    await Machine(settings.cache_dir).run(image, profile, tests=image.tests[:1], console=_ignore, results=_ignore)
+    return Accelerators(settings.cache_dir / PLACE).known()
+
+
+def _ignore(_data: bytes) -> None:
+    """Take bytes that nobody wants."""
 
 
 def _hint(package: str, found: str | None) -> str:
