@@ -49,6 +49,7 @@ class Ending(StrEnum):
     PANIC = "panic"
     SILENT = "silent"
     TIME_LIMIT = "time limit"
+    OUTPUT_LIMIT = "output limit"
     DIED = "died"
 
 

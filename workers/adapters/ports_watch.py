@@ -9,6 +9,8 @@ from workers.ports import Ending, Sink
 PANIC = b"Kernel panic - not syncing"
 _READY = MARK + b'{"event":"ready"}'
 _DONE = MARK + b'{"event":"done"}'
+MOST_BYTES = 256 * 1024**2
+"""All tests with all their verifier logs are a tenth of this; a guest that writes on and on is ended."""
 _OVERLAP = 64
 
 
@@ -24,12 +26,13 @@ class Watch:
     console_heard: bool = False
     panicked: bool = False
     done: bool = False
+    heard_bytes: int = 0
     _console_tail: bytes = b""
     _results_tail: bytes = b""
 
     def console(self, data: bytes) -> None:
         """Take bytes of the console."""
-        self.spoke_at = time.monotonic()
+        data = self._within_limit(data)
         self.console_heard = True
         seen = self._console_tail + data
         self.panicked = self.panicked or PANIC in seen
@@ -38,7 +41,7 @@ class Watch:
 
     def results(self, data: bytes) -> None:
         """Take bytes of the results port."""
-        self.spoke_at = time.monotonic()
+        data = self._within_limit(data)
         seen = self._results_tail + data
         if self.ready_at is None and _READY in seen:
             self.ready_at = self.spoke_at
@@ -49,11 +52,19 @@ class Watch:
     def overdue(self, *, boot_s: float, silence_s: float, total_s: float) -> Ending | None:
         """Return the limit that has passed, if any."""
         now = time.monotonic()
+        if self.heard_bytes > MOST_BYTES:
+            return Ending.OUTPUT_LIMIT
         if self.ready_at is None:
             return Ending.NO_BOOT if now - self.started > boot_s else None
         if now - self.started > total_s:
             return Ending.TIME_LIMIT
         return Ending.SILENT if now - self.spoke_at > silence_s else None
+
+    def _within_limit(self, data: bytes) -> bytes:
+        self.spoke_at = time.monotonic()
+        left = max(MOST_BYTES - self.heard_bytes, 0)
+        self.heard_bytes += len(data)
+        return data[:left]
 
     def ending(self) -> Ending:
         """Return how a machine ended that ended by itself."""

@@ -88,3 +88,14 @@ def test_talking_for_ever_meets_the_limit_of_the_whole(clock):
         clock[0] += 10
         watch.results(b"#1 a:OK\n")
     assert watch.overdue(**LIMITS) is Ending.TIME_LIMIT
+
+
+def test_a_guest_that_writes_on_and_on_is_cut_off(clock, monkeypatch):
+    monkeypatch.setattr(ports_watch, "MOST_BYTES", 1000)
+    watch, heard = watch_of(clock)
+    watch.results(READY)
+    for _ in range(100):
+        assert watch.overdue(**LIMITS) in (None, Ending.OUTPUT_LIMIT)
+        watch.console(b"x" * 30)
+    assert watch.overdue(**LIMITS) is Ending.OUTPUT_LIMIT
+    assert len(heard["console"]) + len(heard["results"]) == 1000
