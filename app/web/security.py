@@ -2,7 +2,7 @@
 
 Programs send a bearer token. People sign in once with the same token; it is then kept in a cookie that scripts cannot
 read and that other sites' requests do not carry, and every form must come from our own pages. See
-docs/decisions/writing-from-pages.md.
+docs/decisions/0007-writing-from-pages.md.
 """
 
 from typing import Annotated
