@@ -60,7 +60,7 @@ async def execute_run(job: JobContext, *, run_id: int) -> None:
             execution.finish(session, held, found)
     except FencedError as error:
         log.warning("an attempt was replaced", run=run_id, attempt=held.attempt, error=str(error))
-    except InfrastructureError as error:
+    except Exception as error:  # noqa: BLE001 - whatever else goes wrong here is ours, and must not leave the run open
         _trouble(context, held, AttemptKind.EXECUTE, error)
 
 
@@ -82,7 +82,7 @@ async def judge_run(job: JobContext, *, run_id: int) -> None:
                 reporting.queue_report(session, context.settings, run_id)
     except FencedError as error:
         log.warning("a judge was replaced", run=run_id, attempt=held.attempt, error=str(error))
-    except InfrastructureError as error:
+    except Exception as error:  # noqa: BLE001 - as above
         _trouble(context, held, AttemptKind.JUDGE, error)
 
 
@@ -97,11 +97,13 @@ def _claim(context: Context, run_id: int, kind: AttemptKind) -> Claim | None:
         return attempts.claim(session, run_id, kind, worker=context.worker)
 
 
-def _trouble(context: Context, held: Claim, kind: AttemptKind, error: InfrastructureError) -> None:
+def _trouble(context: Context, held: Claim, kind: AttemptKind, error: Exception) -> None:
     """Have it tried again, after a pause; a database that is away raises again, and the queue tries later."""
-    log.error("trouble of ours", run=held.run_id, attempt=held.attempt, error=str(error))
+    expected = isinstance(error, InfrastructureError)
+    log.error("trouble of ours", run=held.run_id, attempt=held.attempt, error=str(error), exc_info=not expected)
+    why = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
     try:
         with context.sessions.begin() as session:
-            execution.retry_later(session, held, kind, str(error), pause_s=RETRY_PAUSE_S)
+            execution.retry_later(session, held, kind, why, pause_s=RETRY_PAUSE_S)
     except FencedError:
         return

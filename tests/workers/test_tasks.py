@@ -235,6 +235,13 @@ async def test_trouble_of_ours_is_tried_again_and_not_blamed(house):
     assert [one.summary for one in misses] == ["the disk is full"] * 2
 
 
+async def test_a_bug_of_ours_is_trouble_of_ours(house):
+    house.builder.trouble = [ZeroDivisionError("a bug")]
+    house.machine.trouble = [ZeroDivisionError("another")]
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    assert house.run("v1").verdict is Verdict.CLEAN
+
+
 async def test_lasting_trouble_of_ours_ends_inconclusive_and_is_never_mailed(house):
     house.builder.trouble = [InfrastructureError("the disk is full")] * 100
     await house.track(house.posted(1, ("line_3;", "line_3_bad;")))
