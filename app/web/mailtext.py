@@ -40,7 +40,7 @@ class Said:
 def said(body: str, length: int | None = None) -> Said:
     """Return a mail's text as a page shows it; `length` is how long it is where `body` is only its beginning."""
     shown = visible(body[:BODY_LIMIT]).rstrip()
-    blocks = []
+    blocks: list[Block] = []
     for quoted, lines in groupby(shown.split("\n"), lambda line: line.startswith(">")):
         text = list(lines)
         if not quoted:
@@ -48,15 +48,24 @@ def said(body: str, length: int | None = None) -> Said:
             if plain.strip():
                 blocks.append(Block(quoted=False, text=plain))
             continue
-        blocks.append(_quote(text))
+        blocks += _quote(text)
+    # What is quoted below the last word is only what the mailer left there.
+    if blocks and blocks[-1].quoted and len(blocks) > 1:
+        last = blocks[-1]
+        length = last.folded_lines + last.text.count("\n") + 1
+        blocks[-1] = Block(quoted=True, text="", folded=f"{last.folded}\n{last.text}".strip("\n"), folded_lines=length)
     return Said(blocks=blocks, left_out=max(0, (length or len(body)) - BODY_LIMIT))
 
 
-def _quote(lines: Sequence[str]) -> Block:
+def _quote(lines: list[str]) -> list[Block]:
+    while lines and not lines[-1].strip("> \t"):
+        lines.pop()
+    if not lines:
+        return []
     if len(lines) <= SHORT_QUOTE:
-        return Block(quoted=True, text="\n".join(lines))
+        return [Block(quoted=True, text="\n".join(lines))]
     folded, shown = lines[: -SHORT_QUOTE // 2], lines[-SHORT_QUOTE // 2 :]
-    return Block(quoted=True, text="\n".join(shown), folded="\n".join(folded), folded_lines=len(folded))
+    return [Block(quoted=True, text="\n".join(shown), folded="\n".join(folded), folded_lines=len(folded))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,17 @@ def test_a_long_quote_is_folded_but_for_the_lines_that_the_answer_is_about() -> 
     assert quote.folded.startswith("> 0\n> 1\n")
 
 
+def test_what_is_quoted_below_the_last_word_is_folded_away() -> None:
+    (spoken, rest) = said("Applied, thanks.\n\n> --\n> 2.43.0\n>\n>\n").blocks
+    assert spoken.text == "Applied, thanks."
+    assert (rest.text, rest.folded, rest.folded_lines) == ("", "> --\n> 2.43.0", 2)
+
+
+def test_a_mail_that_only_quotes_is_shown() -> None:
+    (only,) = said("> a\n> b\n>\n").blocks
+    assert only.text == "> a\n> b"
+
+
 def test_what_is_too_long_is_cut_and_counted() -> None:
     assert said("x" * (BODY_LIMIT + 7)).left_out == 7
     assert said("x" * 10, 5_000_000).left_out == 5_000_000 - BODY_LIMIT
