@@ -7,6 +7,7 @@ namespace besides, whose processes the kernel kills with its first one (pid_name
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -33,15 +34,21 @@ class Stop(StrEnum):
     TIME = "time limit"
     MEMORY = "memory limit"
     OUTPUT = "output limit"
+    DISK = "limit of free disk space"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a process and all its descendants may use; `memory_mb` is their resident memory together."""
+    """What a process and all its descendants may use.
+
+    `memory_mb` is their resident memory together; of the disk that holds `disk` they leave `free_bytes`.
+    """
 
     wall: timedelta
     memory_mb: int | None = None
     output_bytes: int = 256 * 1024 * 1024
+    disk: Path | None = None
+    free_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +176,7 @@ async def stream(
     """
     begin = time.monotonic()
     async with started(argv, env=env, cwd=cwd, stdin=stdin) as child:
-        watching = asyncio.create_task(_watch(child.pid, limits.memory_mb))
+        watching = asyncio.create_task(_watch(child.pid, limits))
         reading = asyncio.create_task(_read(child, sink, limits.output_bytes))
         try:
             await asyncio.wait({reading, watching}, timeout=limits.wall.total_seconds(), return_when="FIRST_COMPLETED")
@@ -216,14 +223,18 @@ async def _read(child: Child, sink: Sink, most: int) -> Stop | None:
     return None
 
 
-async def _watch(pid: int, memory_mb: int | None) -> Stop:
-    """Return when the tree below `pid` holds more than `memory_mb`.
+async def _watch(pid: int, limits: Limits) -> Stop:
+    """Return the limit that the tree below `pid` has passed.
 
-    A poll, because a cgroup of one's own is not to be had on every host, and RLIMIT_AS bounds one process only.
+    A poll, because neither a cgroup nor a quota of one's own is to be had on every host, and RLIMIT_AS and
+    RLIMIT_FSIZE bound one process and one file only.
     """
-    while memory_mb is None or resident_bytes(pid) <= memory_mb * 1024 * 1024:  # noqa: ASYNC110 - nothing signals it
+    while True:
+        if limits.memory_mb is not None and resident_bytes(pid) > limits.memory_mb * 1024 * 1024:
+            return Stop.MEMORY
+        if limits.disk is not None and shutil.disk_usage(limits.disk).free < limits.free_bytes:
+            return Stop.DISK
         await asyncio.sleep(WATCH_EVERY_S)
-    return Stop.MEMORY
 
 
 def _why_stopped(reading: "asyncio.Task[Stop | None]", watching: "asyncio.Task[Stop]") -> Stop | None:

@@ -34,7 +34,7 @@ SYSTEM_FOLDERS = (
     "/etc/ld.so.cache",
 )
 PATH = "/usr/lib/llvm-19/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-TMP_BYTES = 4 * 1024**3
+TMP_BYTES = 2 * 1024**3
 OPEN_FILES = 8192
 
 # Mounts the layers in a user and mount namespace of their own, then becomes bwrap: it stays one process, so a death

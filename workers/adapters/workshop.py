@@ -28,7 +28,7 @@ SELFTESTS = "/build/selftests"
 SCRATCH = f"{SOURCE}/tools/testing/selftests/bpf"
 CCACHE = "/build/ccache"
 IMAGE = "/build/image"
-LEAST_FREE_BYTES = 512 * 1024**2
+LEAST_FREE_BYTES = 1024**3
 COPY = timedelta(minutes=10)
 TAIL_BYTES = 64 * 1024
 KILLED = b"Killed signal terminated program"
@@ -89,7 +89,12 @@ class Workshop:
             del tail[:-TAIL_BYTES]
 
         left = self.deadline - asyncio.get_running_loop().time()
-        limits = process.Limits(wall=timedelta(seconds=max(left, 0.1)), memory_mb=self.profile.build_memory_mb)
+        limits = process.Limits(
+            wall=timedelta(seconds=max(left, 0.1)),
+            memory_mb=self.profile.build_memory_mb,
+            disk=self.ccache,
+            free_bytes=LEAST_FREE_BYTES,
+        )
         command = self._box(binds).command(["sh", "-euc", script, "build", *arguments])
         ended = await process.stream(command, sink=sink, limits=limits, env=sandbox.outer_env())
         self._judge(target, ended, bytes(tail), fail=fail)
@@ -111,16 +116,15 @@ class Workshop:
         )
 
     def _judge(self, target: str, ended: process.Ended, tail: bytes, *, fail: bool) -> None:
+        if ended.exit_code == 0:
+            return
         if ended.stopped is process.Stop.TIME:
             raise InfrastructureError(f"building {target} took longer than the profile's build_timeout")
+        if ended.stopped is process.Stop.DISK or shutil.disk_usage(self.ccache).free < LEAST_FREE_BYTES:
+            raise InfrastructureError(f"building {target}: the disk of {self.ccache} is nearly full")
         if ended.stopped:
             self.log(f"\nreroll: ended by its {ended.stopped}\n".encode())
             raise BuildFailedError(target=f"{target} (over its {ended.stopped})", exit_code=ended.exit_code)
-        if ended.exit_code == 0:
-            return
-        place = next(iter(self.folders.writable.values()), self.ccache)
-        if shutil.disk_usage(place).free < LEAST_FREE_BYTES:
-            raise InfrastructureError(f"building {target} failed with the disk of {place} full")
         if KILLED in tail:
             raise InfrastructureError(
                 f"building {target} failed: the host killed a compiler, for want of memory perhaps"

@@ -72,14 +72,14 @@ async def built(
     changes: dict[str, tuple[str, str]],
     *,
     log: bytearray | None = None,
-    files: tuple[str, ...] = (),
+    profile: ProfileSettings = PROFILE,
 ) -> Image:
     async with checkout(settings) as held:
         if changes:
             await held.am([await mail_of(held, changes)])
         sink = (log if log is not None else bytearray()).extend
         key = f"{KEY}{uuid.uuid4().hex}"
-        return await Builder(settings.cache_dir).build(held, PROFILE, files=files, key=key, log=sink)
+        return await Builder(settings.cache_dir).build(held, profile, files=(), key=key, log=sink)
 
 
 async def lived(settings: Settings, image: Image, *tests: str, **profile: object) -> tuple[Boot, GuestStream, bytes]:
@@ -121,6 +121,21 @@ async def test_base_and_null_revision_give_the_same_results(host):
     assert {"bpf_iter", "verifier_log", "log_buf"} <= seen[0].keys()
     assert set(seen[0].values()) <= {"pass", "skip"}
     assert seen[0] == seen[1]
+
+
+async def test_what_the_base_cannot_build_is_left_out_and_said(host):
+    """6.12.117 has bpf_attr_size.c without the program whose skeleton it includes."""
+    profile = PROFILE.model_copy(update={"core": ("log_buf", "bpf_attr_size", "no_such_test")})
+    base = await built(host, {}, profile=profile)
+    null = await built(host, {LOG_C: (IN_LOG_C, f"/* nothing */\n{IN_LOG_C}")}, profile=profile)
+    for image in (base, null):
+        assert image.tests == ("log_buf",)
+        assert dict(image.not_built) == {
+            "bpf_attr_size": "prog_tests/bpf_attr_size.c does not build on the base",
+            "no_such_test": "not in this tree",
+        }
+    boot, stream, _ = await lived(host, null)
+    assert (boot.ending, stream.found["log_buf"]) == (Ending.FINISHED, "pass")
 
 
 async def test_one_subtest_runs_alone(host):
