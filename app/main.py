@@ -18,7 +18,7 @@ from app.db.url import database_url
 from app.web import api, pages, problems
 from app.web.parameters import Read
 from app.web.render import STATIC
-from app.web.security import BodyLimit, SecurityHeaders
+from app.web.security import BodyLimit, HeadLikeGet, SecurityHeaders
 
 DESCRIPTION = """
 Reroll takes patch series from a kernel mailing list, builds and boots each revision, runs the BPF selftests, and says
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.now = lambda: datetime.now(UTC)
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(HeadLikeGet)
     app.add_middleware(SecurityHeaders)
     app.include_router(api.router)
     app.include_router(pages.router)

@@ -52,6 +52,26 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+class HeadLikeGet:
+    """Answers HEAD as GET without the content (RFC 9110, 9.3.2); FastAPI's routes know only what they name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_content(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, without_content)
+
+
 class BodyLimit:
     """Refuses bodies of more than BODY_LIMIT bytes: no request of ours needs as many."""
 

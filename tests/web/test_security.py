@@ -170,3 +170,13 @@ async def test_every_answer_carries_the_headers_that_bind_browsers(site: Site, p
     assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/series", "/api/v1/nothing", "/series/1/mbox"])
+async def test_head_is_get_without_the_content(site: Site, path: str) -> None:
+    async with site.client() as client:
+        head, get = await client.head(path), await client.get(path)
+    assert head.status_code == get.status_code
+    assert head.headers == get.headers
+    assert head.content == b""
+    assert get.content
