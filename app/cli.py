@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.errors import RerollError, SubmissionError
+from app.errors import InfrastructureError, RerollError, SubmissionError
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -165,28 +165,39 @@ def _settings() -> "Settings":
 
 @contextmanager
 def _database_running() -> Iterator[None]:
+    """Hold the embedded server open; where `reroll up` does not run it now, it is started and brought up to date."""
     from app.db.url import embedded_cluster
+    from app.stack import prepare_database
 
     cluster = embedded_cluster(_settings())
-    if cluster is None:
+    if cluster is None or cluster.ready():
         yield
-    else:
-        with cluster.running():
-            yield
+        return
+    with cluster.running():
+        prepare_database(_settings())
+        yield
 
 
 @contextmanager
-def _transaction() -> "Iterator[Session]":
+def _transaction() -> Iterator["Session"]:
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
     from app.db.session import make_engine, make_sessions
     from app.db.url import database_url
-    from app.stack import prepare_database
 
     with _database_running():
-        prepare_database(_settings())
         engine = make_engine(database_url(_settings()))
-        with make_sessions(engine).begin() as session:
-            yield session
-        engine.dispose()
+        try:
+            with make_sessions(engine).begin() as session:
+                yield session
+        except ProgrammingError as error:
+            raise InfrastructureError(
+                f"the database lacks what is asked of it; run `reroll db upgrade`: {error.orig}"
+            ) from error
+        except OperationalError as error:
+            raise InfrastructureError(f"the database does not answer: {error.orig}") from error
+        finally:
+            engine.dispose()
 
 
 def main() -> None:

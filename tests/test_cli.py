@@ -77,6 +77,15 @@ def test_track_queues_a_thread_and_refuses_what_is_none(database, sessions):
     assert refused.stderr.startswith("reroll: ")
 
 
+def test_a_database_without_tables_or_without_a_server_is_told(cluster):
+    bare = reroll("token", "create", "me", database=cluster.url("postgres"))
+    assert bare.returncode == 1
+    assert "run `reroll db upgrade`" in bare.stderr
+    gone = reroll("track", "a@example.org", database="postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+    assert gone.returncode == 1
+    assert gone.stderr.startswith("reroll: the database does not answer: ")
+
+
 def test_a_token_is_printed_once_and_kept_as_a_hash(database, sessions):
     plain = reroll("token", "create", "me", database=database).stdout.strip()
     with sessions() as session:
