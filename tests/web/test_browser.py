@@ -1,7 +1,6 @@
 """Every page in headless Chromium: light and dark, wide and narrow, nothing failing, nothing sticking out."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +51,7 @@ PAGES = {
     "not-found": "/series/4711",
 }
 SIZES = {"wide": 1400, "narrow": 400}
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -63,12 +63,11 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def shots() -> Path:
-    """The folder for screenshots: what REROLL_SCREENSHOTS names, else a temporary one."""
-    folder = Path(os.environ.get("REROLL_SCREENSHOTS") or tempfile.mkdtemp(prefix="reroll-shots-"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def shoot(page: Page, name: str) -> None:
+    """Take a picture of the whole page into the folder that REROLL_SCREENSHOTS names, if it names one."""
+    folder = os.environ.get("REROLL_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def watched(page: Page) -> list[str]:
@@ -80,25 +79,23 @@ def watched(page: Page) -> list[str]:
     return trouble
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole(browser: Browser, served: str, shots: Path, name: str, size: str, colours: str) -> None:
-    with browser.new_context(color_scheme=colours, viewport={"width": SIZES[size], "height": 900}) as context:
+def test_a_page_is_whole(browser: Browser, served: str, name: str, size: str) -> None:
+    with browser.new_context(color_scheme="light", viewport={"width": SIZES[size], "height": 900}) as context:
         page = context.new_page()
         trouble = watched(page)
         answer = page.goto(served + PAGES[name])
-        page.wait_for_timeout(100)
-        page.screenshot(path=shots / f"{name}-{size}-{colours}.png", full_page=True)
         assert answer is not None
-        if name == "not-found":
-            assert answer.status == 404
-            trouble = [one for one in trouble if "404" not in one]
-        else:
-            assert answer.status == 200
-        assert trouble == []
-        assert page.evaluate(OVERFLOW) <= 0
+        assert answer.status == (404 if name == "not-found" else 200)
+        light = page.evaluate(BACKGROUND)
+        for colours in ("light", "dark"):
+            page.emulate_media(color_scheme=colours)
+            assert page.evaluate(OVERFLOW) <= 0
+            shoot(page, f"{name}-{size}-{colours}")
+        assert page.evaluate(BACKGROUND) != light
         assert page.locator("h1").count() == 1
+        assert [one for one in trouble if name != "not-found" or "404" not in one] == []
 
 
 def test_slash_focuses_the_search(browser: Browser, served: str) -> None:
@@ -150,17 +147,17 @@ def test_the_page_of_a_run_follows_it_to_its_verdict(
         trouble = watched(page)
         page.goto(f"{own_served}/runs/{run.id}")
         log = page.locator("#live-log")
-        log.get_by_text("LD vmlinux").wait_for(timeout=5000)
+        log.get_by_text("LD vmlinux").wait_for(timeout=20_000)
         boot = make.add_step(stored, run, StepName.BOOT, None)
         make.add_log(stored, boot, "console", b"<b>Linux version</b>\r\n")
         stored.commit()
-        log.get_by_text("<b>Linux version</b>").wait_for(timeout=5000)
+        log.get_by_text("<b>Linux version</b>").wait_for(timeout=20_000)
         assert "vmlinux" not in log.inner_text()
         assert page.locator("#live-title").inner_text() == "boot · console"
         assert "boot" in page.locator("#steps").inner_text()
         run.state, run.verdict, run.sentence = RunState.DONE, Verdict.CLEAN, "v4 is clean."
         stored.commit()
-        page.get_by_text("v4 is clean").wait_for(timeout=5000)
+        page.get_by_text("v4 is clean").wait_for(timeout=20_000)
         assert page.locator("#live-log").count() == 0
         # The stream of the page that was left ends in the middle.
         assert [one for one in trouble if "ERR_ABORTED" not in one] == []
@@ -173,7 +170,7 @@ def test_a_reader_who_leaves_a_live_page_is_no_trouble(
         with browser.new_context() as context:
             page = context.new_page()
             page.goto(f"{own_served}/runs/{own_site.example.running.id}")
-            page.locator("#live-log").get_by_text("LD vmlinux").wait_for(timeout=5000)
+            page.locator("#live-log").get_by_text("LD vmlinux").wait_for(timeout=20_000)
     assert httpx.get(f"{own_served}/healthz").text == "ok\n"
     said = capfd.readouterr()
     assert "Error" not in said.err + said.out
