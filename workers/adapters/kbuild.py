@@ -56,6 +56,22 @@ class Planned:
         left = frozenset(self.selection.names) - frozenset(tests)
         return replace(self, selection=narrow(self.selection, left, self.index))
 
+    def untouched(self, broken: dict[str, str], changed: Sequence[str]) -> dict[str, str]:
+        """Return the wanted tests of `broken` (test -> reason) that no path of `changed` could have repaired."""
+        return {
+            test: reason
+            for test, reason in broken.items()
+            if test in self.selection.names and not self._sources(test) & frozenset(changed)
+        }
+
+    def _sources(self, test: str) -> frozenset[str]:
+        """The paths in the tree of a test's file and of the programs that it needs."""
+        name = self.index.file_of(test)
+        if name is None:
+            return frozenset()
+        programs = (f"{selftests.FOLDER}/progs/{program}.c" for program in self.index.files[name].programs)
+        return frozenset((f"{selftests.FOLDER}/prog_tests/{name}", *programs))
+
     @property
     def kept(self) -> frozenset[str]:
         """The files that the scratch copy holds."""
@@ -143,18 +159,21 @@ class Builder:
         )
         template = self.template(checkout, profile, tools)
         async with workshop.own_folder(self._runs) as out, self._base(job, checkout, template, files) as base:
-            if await checkout.head() == checkout.base.commit:
-                planned = await self.plan(checkout, profile, files)
-                await _pack(replace(job, folders=Folders(readable=base.folders)), out)
+            planned = await self.plan(checkout, profile, files)
+            changed = await checkout.changed()
+            not_built = planned.untouched(base.not_built, changed)
+            if changed:
+                await self._revision(job, base, planned.but(not_built), changed, out)
             else:
-                planned = await self._revision(job, checkout, base, files, out)
-            missing = dict.fromkeys(planned.selection.missing, "not in this tree")
+                await _pack(replace(job, folders=Folders(readable=base.folders)), out)
+            not_built |= {test.name: test.reason for test in planned.selection.unbuildable}
+            not_built |= dict.fromkeys(planned.selection.missing, "not in this tree")
             image = Image(
                 key=key,
                 folder=out,
-                tests=tuple(name for name in planned.selection.names if name not in base.not_built),
+                tests=tuple(name for name in planned.selection.names if name not in not_built),
                 selection=tuple((test.name, test.reason) for test in planned.selection.tests),
-                not_built=tuple((base.not_built | missing).items()),
+                not_built=tuple(not_built.items()),
                 toolchain=inputs,
             )
             return await self.images.publish(image)
@@ -249,12 +268,8 @@ class Builder:
             before = now.kept
         raise InfrastructureError(f"the selftests of the base do not build even without {', '.join(sorted(not_built))}")
 
-    async def _revision(
-        self, job: Workshop, checkout: Checkout, base: _Base, files: Sequence[str], out: Path
-    ) -> Planned:
+    async def _revision(self, job: Workshop, base: _Base, planned: Planned, changed: Sequence[str], out: Path) -> None:
         """Build the patched tree in a layer over the base's objects."""
-        changed = await checkout.changed()
-        planned = (await self.plan(checkout, job.profile, files)).but(base.not_built)
         if self._layers_work is None:
             self._layers_work = await sandbox.layers_work(self._builds)
         async with workshop.throwaway(self._runs, base.folders, layers_work=self._layers_work) as folders:
@@ -270,7 +285,6 @@ class Builder:
                 await own.run("the selftests' empty folders", selftests.START_OVER)
                 await _make_selftests(own, planned.kept, frozenset(), keep_going=False)
             await _pack(own, out)
-        return planned
 
 
 async def _make_selftests(job: Workshop, kept: frozenset[str], before: frozenset[str], *, keep_going: bool) -> int:

@@ -130,10 +130,7 @@ async def test_what_the_base_cannot_build_is_left_out_and_said(host):
     null = await built(host, {LOG_C: (IN_LOG_C, f"/* nothing */\n{IN_LOG_C}")}, profile=profile)
     for image in (base, null):
         assert image.tests == ("log_buf",)
-        assert dict(image.not_built) == {
-            "bpf_attr_size": "prog_tests/bpf_attr_size.c does not build on the base",
-            "no_such_test": "not in this tree",
-        }
+        assert dict(image.not_built).keys() == {"bpf_attr_size", "no_such_test"}
     boot, stream, _ = await lived(host, null)
     assert (boot.ending, stream.found["log_buf"]) == (Ending.FINISHED, "pass")
 
