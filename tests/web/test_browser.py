@@ -166,7 +166,7 @@ def test_the_page_of_a_run_follows_it_to_its_verdict(
 def test_a_reader_who_leaves_a_live_page_is_no_trouble(
     browser: Browser, own_site: Site, own_served: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for _ in range(3):
+    for _ in range(8):
         with browser.new_context() as context:
             page = context.new_page()
             page.goto(f"{own_served}/runs/{own_site.example.running.id}")
