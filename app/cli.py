@@ -34,6 +34,7 @@ app.add_typer(database, name="db")
 app.add_typer(token, name="token")
 app.add_typer(inspect, name="inspect")
 
+GOODBYE_S = 3
 Pool = Annotated[str, typer.Option(help="Which queue to take jobs from.")]
 
 
@@ -78,7 +79,14 @@ def web() -> None:
 
     configure()
     use = _settings()
-    uvicorn.run(create_app(use), host=use.listen_host, port=use.listen_port, log_level="warning")
+    # A live page that is open would otherwise hold the end for as long as it is read.
+    uvicorn.run(
+        create_app(use),
+        host=use.listen_host,
+        port=use.listen_port,
+        log_level="warning",
+        timeout_graceful_shutdown=GOODBYE_S,
+    )
 
 
 @app.command()

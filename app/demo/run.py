@@ -86,7 +86,7 @@ async def _track(console: Console, world: World, *, started: float, stop_at_end:
     last = await _watch(console, world.sessions, started, stop)
     code = _conclude(console, world, last)
     if not stop_at_end and not stop.is_set():
-        console.print(f"To press buttons, sign in at {world.use.public_url}/sign-in with {token}", soft_wrap=True)
+        console.print(f"To press buttons, sign in: {world.use.public_url}/sign-in#token={token}", soft_wrap=True)
         console.print("It keeps serving; Ctrl-C ends it.")
         await stop.wait()
     return code
