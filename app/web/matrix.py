@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.db.models import Change, Run, Test
 from app.db.queries.results import TestRef
+from app.domain.flake import interval
 from app.domain.outcome import ChangeClass, Outcome
 from app.web.words import OUTCOMES, Chip, Tone
 
@@ -161,11 +162,12 @@ def _why(changes: Sequence[Change], labels: Mapping[int, str], facts: Facts) -> 
     said: dict[str, list[str]] = {}
     for change in sorted(changes, key=lambda one: one.run_id):
         if change.reason and (change.kind.blamed or change.kind in {ChangeClass.FLAKY, ChangeClass.DISAPPEARED}):
-            said.setdefault(change.reason, []).append(labels.get(change.run_id, ""))
+            why = (change.message if change.kind.blamed else None) or change.reason
+            said.setdefault(why, []).append(labels.get(change.run_id, ""))
     lines = [f"{', '.join(where)}: {reason}" for reason, where in said.items()][:3]
     failed, ran = facts.on_base.get(changes[0].test_id, (0, 0))
     if 0 < failed < ran:
-        lines.append(f"fails in {failed:,} of {ran:,} runs of the base")
+        lines.append(f"fails in {failed:,} of {ran:,} runs of the base ({interval(failed, ran)})")
     elif failed:
         lines.append("fails on the base as well")
     return lines

@@ -195,6 +195,7 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_changes_run_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["test_id"], ["tests.id"], name=op.f("fk_changes_test_id")),
         sa.PrimaryKeyConstraint("run_id", "test_id", "ordinal", name=op.f("pk_changes")),

@@ -93,7 +93,7 @@ mended | fails | – | not run | fixed | not run | –
 Not the series' doing
 shaky | flaky | pass | not run | flaky | not run | pass
   v3: failed 1 of 3
-  fails in 14 of 212 runs of the base
+  fails in 14 of 212 runs of the base (4–11 %)
 broken | fails | fails | not run | – | not run | –
   fails on the base as well"""
     )

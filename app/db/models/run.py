@@ -171,7 +171,10 @@ class Result(Base):
 
 
 class Change(Base):
-    """What the judge makes of one test of a run against its baseline; `unchanged` ones are not stored."""
+    """What the judge makes of one test of a run against its baseline; `unchanged` ones are not stored.
+
+    `reason` gives the figures, `message` says in a line why the test fails, where it does.
+    """
 
     __tablename__ = "changes"
 
@@ -183,5 +186,6 @@ class Change(Base):
     base: Mapped[Outcome | None] = mapped_column(words(Outcome, "base"))
     patched: Mapped[Outcome | None] = mapped_column(words(Outcome, "patched"))
     reason: Mapped[str | None] = mapped_column(Text)
+    message: Mapped[str | None] = mapped_column(Text)
 
     test: Mapped[Test] = relationship(lazy="raise")
