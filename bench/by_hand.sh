@@ -16,8 +16,8 @@ for mail in /build/mails/*; do git am --quiet --3way --no-gpg-sign <"$mail"; don
 make -C /build/linux O=/build/out CC="ccache gcc" HOSTCC="ccache gcc" -j"$jobs" bzImage modules
 
 rm -f /build/linux/$bpf/prog_tests/tests.h
-(cd $bpf && git ls-files -z) | grep -zFxf /build/lists/keep | tar -C $bpf --null --verbatim-files-from -T - -cf - |
-    tar -C /build/linux/$bpf -xf -
+find /build/selftests -maxdepth 1 -name '*.test.[od]' -delete
+tar -C $bpf --null --verbatim-files-from -T /build/lists/keep -cf - | tar -C /build/linux/$bpf -xf -
 make -C /build/linux/$bpf OUTPUT=/build/selftests O=/build/out VMLINUX_BTF=/build/out/vmlinux KDIR=/build/linux \
     CLANG="ccache clang-19" LLC=llc-19 LLVM_STRIP=llvm-strip-19 feature-llvm=0 SKIP_DOCS=1 CC="ccache gcc" \
     HOSTCC="ccache gcc" -j"$jobs" /build/selftests/test_progs

@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from app.db.models import Revision, Run, RunState
 from app.db.session import Sessions
 from app.demo.run import example_mails, newest_message_id
 from app.demo.world import TREE, running
+from app.errors import InfrastructureError
 from app.services import tracking
 from app.services.execution import load_job
 from app.services.rerun import rerun
@@ -59,9 +59,10 @@ async def measure_revision(*, rounds: int) -> None:
             hand = await _prepare_by_hand(world, Path(folder) / "hand")
             for number in range(1, rounds + 1):
                 pipeline.append(await _by_pipeline(world))
-                console.print(f"  round {number}: pipeline {pipeline[-1]:.1f} s")
-                by_hand.append(await _by_hand(world, hand))
-                console.print(f"  round {number}: by hand  {by_hand[-1]:.1f} s")
+                console.print(f"  round {number}: pipeline {pipeline[-1]:.1f} s ({_summary(world)})")
+                seconds, summary = await _by_hand(world, hand)
+                by_hand.append(seconds)
+                console.print(f"  round {number}: by hand  {seconds:.1f} s ({summary})")
     ratio = statistics.median(pipeline) / statistics.median(by_hand)
     console.print(f"a warm revision ({LABEL} of the example): pipeline / by hand = {ratio:.2f} (at most {MOST_RATIO})")
     console.print(f"peak memory of the project's own processes: {peak.mb:.0f} MB (at most {MOST_MB}), of which")
@@ -89,6 +90,12 @@ async def _until_done(sessions: Sessions, *, at_least: int) -> None:
         if len(states) >= at_least and set(states) == {RunState.DONE}:
             return
         await asyncio.sleep(POLL_S)
+
+
+def _summary(world: World) -> str:
+    """Return the newest run's sentence, to show that both ways ran the same."""
+    with world.sessions() as session:
+        return session.scalars(select(Run.sentence).order_by(Run.id.desc())).first() or ""
 
 
 async def _by_pipeline(world: World) -> float:
@@ -154,8 +161,8 @@ def _base(world: World) -> Base:
         return Base(commit=run.base_commit, reason=run.base_reason)
 
 
-async def _by_hand(world: World, hand: Hand) -> float:
-    """Run the script on fresh copies of the base's objects; return its seconds, copying not counted."""
+async def _by_hand(world: World, hand: Hand) -> tuple[float, str]:
+    """Run the script on fresh copies of the base's objects; return its seconds without the copying, and the summary."""
     copies = hand.place / "copies"
     shutil.rmtree(copies, ignore_errors=True)
     copies.mkdir()
@@ -166,8 +173,8 @@ async def _by_hand(world: World, hand: Hand) -> float:
     async with Trees(world.use.cache_dir / "trees").checkout(TREE, _base(world)) as checkout:
         command = _in_namespace(world, hand, copies, checkout.source)
         started = time.perf_counter()
-        await _call(*command)
-        return time.perf_counter() - started
+        said = await _call(*command)
+        return time.perf_counter() - started, said.splitlines()[-1]
 
 
 def _in_namespace(world: World, hand: Hand, copies: Path, source: Path) -> list[str]:
@@ -202,10 +209,12 @@ def _in_namespace(world: World, hand: Hand, copies: Path, source: Path) -> list[
     ]
 
 
-async def _call(*command: str) -> None:
+async def _call(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command[0], output[-2000:].decode("utf-8", "replace"))
+        said = output[-2000:].decode("utf-8", "replace")
+        raise InfrastructureError(f"{command[0]} ended with {process.returncode}; it said: {said}")
+    return output.decode("utf-8", "replace")
