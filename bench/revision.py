@@ -8,7 +8,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +19,8 @@ from sqlalchemy.orm import joinedload
 
 from app.config import Settings
 from app.db.models import Revision, Run, RunState
-from app.db.session import Sessions
+from app.db.session import Sessions, make_engine, make_sessions
+from app.db.url import database_url
 from app.demo.run import example_mails, newest_message_id
 from app.demo.world import TREE, running
 from app.errors import InfrastructureError
@@ -56,7 +59,7 @@ async def measure_revision(*, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid()) as peak:
         Path(folder).chmod(0o711)
         async with _warm(Path(folder)) as world:
-            hand = await _prepare_by_hand(world, Path(folder) / "hand")
+            hand = await _apart(world, Path(folder) / "hand")
             for number in range(1, rounds + 1):
                 pipeline.append(await _by_pipeline(world))
                 console.print(f"  round {number}: pipeline {pipeline[-1]:.1f} s ({_summary(world)})")
@@ -119,6 +122,20 @@ class Hand:
     template: Path
     selftests: Path
     root: Path
+
+
+async def _apart(world: World, place: Path) -> Hand:
+    """Prepare in a process of its own, whose memory is the measurement's and not the product's."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as other:
+        return await asyncio.get_running_loop().run_in_executor(other, _prepare, world.use, world.run_id, place)
+
+
+def _prepare(use: Settings, run_id: int, place: Path) -> Hand:
+    engine = make_engine(database_url(use))
+    try:
+        return asyncio.run(_prepare_by_hand(World(use=use, sessions=make_sessions(engine), run_id=run_id), place))
+    finally:
+        engine.dispose()
 
 
 async def _prepare_by_hand(world: World, place: Path) -> Hand:

@@ -57,10 +57,7 @@ async def guest_root(folder: Path) -> GuestRoot:
         raise InfrastructureError(f"the guest's root needs {', '.join(lacking)}, which this host does not have")
     present = {name: path for name, path in programs.items() if path}
     files = await _with_libraries(present)
-    data = await asyncio.to_thread(_pack, present, files)
-    digest = hashlib.sha256(data).hexdigest()[:16]
-    path = folder / f"root-{digest}.cpio"
-    await asyncio.to_thread(_keep, path, data)
+    path, digest = await asyncio.to_thread(_write, folder, _entries(present, files))
     return GuestRoot(path=path, digest=digest, absent=absent)
 
 
@@ -77,7 +74,7 @@ async def _with_libraries(programs: dict[str, str]) -> set[str]:
     return own | set(_LOADED.findall(output.decode()))
 
 
-def _pack(programs: dict[str, str], libraries: set[str]) -> bytes:
+def _entries(programs: dict[str, str], libraries: set[str]) -> list[cpio.Entry]:
     # Debian's merged /usr: /bin, /lib ... are links, and every path below leads to /usr.
     links = {name: Path("/", name) for name in ("bin", "sbin", "lib", "lib64") if Path("/", name).is_symlink()}
     entries = [cpio.folder(name) for name in FOLDERS]
@@ -85,8 +82,8 @@ def _pack(programs: dict[str, str], libraries: set[str]) -> bytes:
         cpio.Entry(path=name, mode=stat.S_IFLNK | 0o777, data=os.fsencode(link.readlink()))
         for name, link in links.items()
     ]
-    contents = {f"/usr/bin/{name}": Path(path).read_bytes() for name, path in programs.items()}
-    contents |= {_merged(path): Path(path).read_bytes() for path in libraries}
+    contents = {f"/usr/bin/{name}": Path(path) for name, path in programs.items()}
+    contents |= {_merged(path): Path(path) for path in libraries}
     made: set[str] = set()
     for path in sorted(contents):
         for parent in reversed([str(one)[1:] for one in Path(path).parents if str(one) != "/"]):
@@ -97,7 +94,7 @@ def _pack(programs: dict[str, str], libraries: set[str]) -> bytes:
     entries.append(cpio.Entry(path="dev/console", mode=stat.S_IFCHR | 0o600, device=(5, 1)))
     entries.append(cpio.Entry(path="etc/passwd", mode=stat.S_IFREG | 0o644, data=b"root:x:0:0:root:/root:/bin/sh\n"))
     entries.append(cpio.Entry(path="init", mode=stat.S_IFREG | 0o755, data=INIT.read_bytes()))
-    return cpio.archive(entries)
+    return entries
 
 
 def _merged(path: str) -> str:
@@ -105,10 +102,19 @@ def _merged(path: str) -> str:
     return str(top.resolve() / Path(path).relative_to(top)) if top.is_symlink() else path
 
 
-def _keep(path: Path, data: bytes) -> None:
-    if path.exists() and path.stat().st_size == len(data):
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(f".{os.getpid()}")
-    new.write_bytes(data)
-    new.rename(path)
+def _write(folder: Path, entries: list[cpio.Entry]) -> tuple[Path, str]:
+    """Write the archive under the digest of its content, where it does not lie yet; return both."""
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f".new-{os.getpid()}"
+    hashed = hashlib.sha256()
+    with new.open("wb") as target:
+        for piece in cpio.pieces(entries):
+            hashed.update(piece)
+            target.write(piece)
+    digest = hashed.hexdigest()[:16]
+    path = folder / f"root-{digest}.cpio"
+    if path.exists() and path.stat().st_size == new.stat().st_size:
+        new.unlink()
+    else:
+        new.rename(path)
+    return path, digest
