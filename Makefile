@@ -18,11 +18,11 @@ demo: prepare ## track the example thread, from mail to verdict and reply; ARGS=
 up: prepare ## run it for real: database, web and one worker, by reroll.toml
 	@$(BIN)/reroll up $(ARGS)
 
-test: test-fast ## every test, the real build and boot included; the fast ones first
-	@$(BIN)/pytest -m kernel $(ARGS)
+test: lint test-fast ## every test, the real build and boot included; the fast ones first
+	@$(BIN)/pytest -m "kernel or browser" $(ARGS)
 
-test-fast: lint ## what takes no kernel; under 90 s
-	@$(BIN)/pytest -m "not kernel" --numprocesses auto $(ARGS)
+test-fast: prepare ## what takes neither a kernel nor a browser; under 90 s
+	@$(BIN)/pytest -m "not kernel and not browser" --numprocesses auto $(ARGS)
 
 lint: prepare ## ruff, mypy, the rule of dependencies
 	@$(BIN)/ruff check --quiet .

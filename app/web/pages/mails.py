@@ -13,6 +13,8 @@ from app.db.queries import patches as queries
 from app.db.queries import reports as report_queries
 from app.db.queries import series as series_queries
 from app.db.queries import threads as thread_queries
+from app.domain.message import parse_message
+from app.domain.reply import mailto, send_email_command
 from app.errors import NotFoundError
 from app.web.mailtext import BODY_LIMIT, Diff, DiffLine, Said, coloured_diff, said
 from app.web.pages.series_page import Remark, thread_of
@@ -62,10 +64,12 @@ class PatchPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessagePage:
-    """One mail as it reads."""
+    """One mail as it reads, and how to answer it: the `git send-email` command and a mailto URL, both to all."""
 
     message: Message
     said: Said
+    send_email: str
+    mailto: str
     place: str = "threads"
 
     @property
@@ -147,9 +151,14 @@ def _stretches(diff: Diff, points: dict[int, list[Point]]) -> list[Stretch]:
 def show_message(message_pk: Id, request: Request, session: Read) -> HTMLResponse:
     """Show one mail."""
     message = thread_queries.get_message(session, message_pk)
-    if message is None:
+    raw = thread_queries.raw_message(session, message_pk)
+    if message is None or raw is None:
         raise NotFoundError(f"there is no mail {message_pk}")
-    return render(request, "threads/message.html", MessagePage(message=message, said=said(message.body)))
+    mail = parse_message(raw)
+    context = MessagePage(
+        message=message, said=said(message.body), send_email=send_email_command(mail), mailto=mailto(mail)
+    )
+    return render(request, "threads/message.html", context)
 
 
 @router.get("/messages/{message_pk}/raw")

@@ -86,3 +86,13 @@ async def test_the_source_of_a_mail_is_text_whatever_it_says(site: Site) -> None
         answer = await client.get("/messages/1/raw")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.content.startswith(b"From: Ann Author <ann@example.org>\nSubject: [PATCH bpf-next 0/4]")
+
+
+@pytest.mark.anyio
+async def test_a_mail_says_how_to_answer_it(site: Site) -> None:
+    async with site.client() as client:
+        page = (await client.get("/messages/1")).text
+    root = site.example.revisions[0].root_id
+    assert f"--in-reply-to={root}" in page
+    assert "--to=ann@example.org" in page
+    assert 'href="mailto:ann@example.org?' in page
