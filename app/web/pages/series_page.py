@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,8 @@ from app.db.queries import threads as thread_queries
 from app.db.queries.patches import Heard
 from app.db.queries.reports import newest_report
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
+from app.domain.changenotes import ChangeStep, change_log
+from app.domain.message import parse_message
 from app.domain.outcome import ChangeClass
 from app.web.evidence import Evidence, read_evidence
 from app.web.mailtext import BODY_LIMIT, Said, said
@@ -83,6 +85,7 @@ class SeriesPage:
     patches: Sequence[PatchRow]
     remarks_left_out: int
     trailers: Sequence[TrailerRow]
+    change_log: ChangeStep | None
     thread_id: int | None
     report: Report | None
     reproduce: str
@@ -108,7 +111,6 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
     shown = {revision: one.shown for revision, one in runs.items()}
     run_ids = [run.id for run in shown.values() if run]
     counts = change_counts(session, run_ids)
-    comments = series_queries.comment_counts(session, ids)
     changes = result_queries.list_changes(session, run_ids)
     run = shown[chosen.id]
     matrix, tests = _matrix(session, series.revisions, runs, changes, run)
@@ -118,15 +120,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
     return SeriesPage(
         series=series,
         revision=chosen,
-        cards=[
-            Card(
-                revision=one,
-                chips=revision_chips(runs[one.id], counts, one.total),
-                comments=comments.get(one.id, 0),
-                current=one is chosen,
-            )
-            for one in series.revisions
-        ],
+        cards=_cards(series.revisions, runs, counts, series_queries.comment_counts(session, ids), chosen),
         statement=statement(chosen, run, runs[chosen.id].active),
         run=run,
         active=runs[chosen.id].active,
@@ -139,11 +133,37 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         patches=patches,
         remarks_left_out=left_out,
         trailers=trailers,
+        change_log=_change_log(session, chosen),
         thread_id=thread_queries.thread_of_message(session, chosen.root_id),
         report=newest_report(session, chosen.id),
         reproduce=_reproduce(chosen, run, changes),
         profiles=sorted(settings.profiles, key=lambda name: name != settings.default_profile),
     )
+
+
+def _cards(
+    revisions: Sequence[Revision],
+    runs: dict[int, RevisionRuns],
+    counts: Mapping[int, Mapping[ChangeClass, int]],
+    comments: Mapping[int, int],
+    chosen: Revision,
+) -> list[Card]:
+    return [
+        Card(
+            revision=one,
+            chips=revision_chips(runs[one.id], counts, one.total),
+            comments=comments.get(one.id, 0),
+            current=one is chosen,
+        )
+        for one in revisions
+    ]
+
+
+def _change_log(session: Session, revision: Revision) -> ChangeStep | None:
+    """Return what the cover letter says has changed with this revision, where it says so."""
+    raw = thread_queries.raw_message(session, revision.cover_id) if revision.cover_id else None
+    steps = change_log(parse_message(raw)) if raw else ()
+    return next((step for step in steps if step.new == revision.label and step.points), None)
 
 
 def _matrix(
