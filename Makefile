@@ -21,7 +21,7 @@ up: prepare ## run it for real: database, web and one worker, by reroll.toml
 test: lint test-fast ## every test, the real build and boot included; the fast ones first
 	@$(BIN)/pytest -m "kernel or browser" $(ARGS)
 
-test-fast: prepare ## what takes neither a kernel nor a browser; a minute and a half on two cores
+test-fast: prepare ## what takes neither a kernel nor a browser; under 90 s on two cores
 	@$(BIN)/pytest -m "not kernel and not browser" --numprocesses auto $(ARGS)
 
 lint: prepare ## ruff, mypy, the rule of dependencies
