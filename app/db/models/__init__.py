@@ -2,7 +2,8 @@
 
 from app.db.models.access import Token, Worker
 from app.db.models.base import Base
-from app.db.models.mail import Message, MessageKind, Thread, ThreadState
+from app.db.models.decision import Decision, FormerPlace
+from app.db.models.mail import Inbox, Message, MessageKind, Thread, ThreadState
 from app.db.models.report import Report, ReportState
 from app.db.models.run import (
     Attempt,
@@ -15,7 +16,7 @@ from app.db.models.run import (
     Step,
     Test,
 )
-from app.db.models.series import Comment, Patch, Revision, Series
+from app.db.models.series import Comment, Patch, Revision, RevisionKey, Series
 
 __all__ = [
     "Attempt",
@@ -23,6 +24,9 @@ __all__ = [
     "Base",
     "Change",
     "Comment",
+    "Decision",
+    "FormerPlace",
+    "Inbox",
     "LogChunk",
     "Message",
     "MessageKind",
@@ -31,6 +35,7 @@ __all__ = [
     "ReportState",
     "Result",
     "Revision",
+    "RevisionKey",
     "Run",
     "RunState",
     "Series",

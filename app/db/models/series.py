@@ -31,7 +31,10 @@ class Series(Base):
 
 
 class Revision(Base):
-    """One posting. `root_id` is the Message-ID that a report answers: the cover letter, else the first patch."""
+    """One posting. `root_id` is the Message-ID that a report answers: the cover letter, else the first patch.
+
+    `link_strength` is that of `link_reason`, as `app.domain.linking.Reason` counts; `supersedes` are Message-IDs.
+    """
 
     __tablename__ = "revisions"
     __table_args__ = (
@@ -62,12 +65,26 @@ class Revision(Base):
     prerequisites: Mapped[list[str]] = mapped_column(ARRAY(Text))
     link_to: Mapped[str | None] = mapped_column(Text)
     link_reason: Mapped[str | None] = mapped_column(Text)
+    link_strength: Mapped[int | None]
+    supersedes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[Created]
 
     series: Mapped[Series] = relationship(back_populates="revisions", lazy="raise")
     cover: Mapped[Message | None] = relationship(lazy="raise")
     patches: Mapped[list["Patch"]] = relationship(back_populates="revision", order_by="Patch.position", lazy="raise")
     comments: Mapped[list["Comment"]] = relationship(back_populates="revision", lazy="raise")
+
+
+class RevisionKey(Base):
+    """What a revision can be found by when a later one comes: a hash of a title, patch-id, change-id or person."""
+
+    __tablename__ = "revision_keys"
+    __table_args__ = (Index(None, "revision_id"),)
+
+    key: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
+    revision_id: Mapped[BigInt] = mapped_column(
+        ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
 
 
 class Patch(Base):
