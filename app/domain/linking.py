@@ -12,7 +12,7 @@ from app.domain.changelog import RevisionLink, revision_links
 from app.domain.decision import Decision, decide
 from app.domain.diff import changed_lines
 from app.domain.patch_id import patch_id
-from app.domain.posting import Grouping, Posting, same_person
+from app.domain.posting import Grouping, Posting, same_person, sender_keys
 from app.domain.trailer import Declared, parse_declared
 
 MAX_CANDIDATES = 24  # earlier postings under one key that a posting is compared with
@@ -126,7 +126,7 @@ def _facts(posting: Posting, order: int) -> Facts:
         title=posting.head.subject.title,
         declared=declared,
         links=tuple(links.values()),
-        titles=frozenset(_plain(item.subject.title) for item in posting.patches.values()),
+        titles=frozenset(plain_title(item.subject.title) for item in posting.patches.values()),
         patch_ids=frozenset(found for item in posting.patches.values() if (found := patch_id(item.message.diff or ""))),
     )
 
@@ -145,7 +145,8 @@ def _declared_by_patches(posting: Posting, declared: Declared) -> Declared:
     return declared
 
 
-def _plain(title: str) -> str:
+def plain_title(title: str) -> str:
+    """A title as it is compared: lower case, single blanks, no full stop."""
     return " ".join(title.lower().replace("\t", " ").rstrip(".").split())
 
 
@@ -175,9 +176,9 @@ class _Evidence:
         yield from self._same(lambda f: [f.declared.change_id] if f.declared.change_id else [], self._by_change_id)
         for later in self._facts:
             yield from self._by_link(later)
-        yield from self._same(lambda f: [_plain(f.title)], self._by_title)
+        yield from self._same(lambda f: [plain_title(f.title)], self._by_title)
         yield from self._same(lambda f: f.titles | f.patch_ids, self._by_content)
-        yield from self._same(_people, self._by_person)
+        yield from self._same(lambda f: sender_keys(f.posting.author), self._by_person)
 
     def _same(
         self, keys: Callable[[Facts], Iterable[str]], judge: Callable[[Facts, Facts], Reason | None]
@@ -215,7 +216,7 @@ class _Evidence:
 
     def _by_content(self, later: Facts, earlier: Facts) -> Reason | None:
         if not _distinct(later, earlier):
-            return Reason.TITLE if self._by_title(later, earlier) and _like_titles(later, earlier) else None
+            return Reason.TITLE if self._by_title(later, earlier) and like_titles(later.title, earlier.title) else None
         same = same_person(later.posting.author, earlier.posting.author)
         smaller = max(min(len(later.posting.patches), len(earlier.posting.patches)), 1)
         shared_ids, shared_titles = len(later.patch_ids & earlier.patch_ids), len(later.titles & earlier.titles)
@@ -228,7 +229,7 @@ class _Evidence:
     def _by_person(self, later: Facts, earlier: Facts) -> Reason | None:
         if not _distinct(later, earlier):
             return None
-        if _like_titles(later, earlier):
+        if like_titles(later.title, earlier.title):
             return Reason.TITLE
         return Reason.CONTENT if _like_diffs(later, earlier) else None
 
@@ -240,7 +241,8 @@ class _Evidence:
         earlier = self._of[id(owner)]
         if not may_precede(earlier, later):
             return
-        alike = _like_titles(later, earlier) or bool(later.titles & earlier.titles) or _like_diffs(later, earlier)
+        shared = bool(later.titles & earlier.titles)
+        alike = shared or like_titles(later.title, earlier.title) or _like_diffs(later, earlier)
         same = same_person(later.posting.author, owner.author)
         newer = later.version > earlier.version
         # A newer version of something else may be sent into the thread of what it needs.
@@ -250,11 +252,6 @@ class _Evidence:
         again = same and (_distinct(later, earlier) or _is_part(later.posting, owner))
         if (same and newer and related) or (alike and (newer or again)):
             yield later, earlier, Reason.IN_REPLY_TO
-
-
-def _people(facts: Facts) -> tuple[str, ...]:
-    author = facts.posting.author
-    return (author.key, author.name.lower()) if " " in author.name else (author.key,)
 
 
 def _distinct(one: Facts, other: Facts) -> bool:
@@ -277,8 +274,9 @@ def _is_next(later: Facts, earlier: Facts) -> bool:
     )
 
 
-def _like_titles(one: Facts, other: Facts) -> bool:
-    first, second = _plain(one.title), _plain(other.title)
+def like_titles(one: str, other: str) -> bool:
+    """Whether two titles may be one work's: equal, the beginning of the other, or three quarters alike."""
+    first, second = plain_title(one), plain_title(other)
     if first == second or (
         min(len(first), len(second)) >= 10 and (first.startswith(second) or second.startswith(first))
     ):

@@ -206,7 +206,7 @@ class _Gatherer:
         self._owner[item.message.message_id] = posting
         self._by_root[item.root].append(posting)
         self._by_stem[posting.stem].append(posting)
-        for key in _sender_keys(item.message.author):
+        for key in sender_keys(item.message.author):
             self._by_sender[key, subject.version, subject.minor, posting.total].append(posting)
         return posting
 
@@ -238,7 +238,7 @@ class _Gatherer:
         nearby = self._by_root[item.root][-LOOK_BACK:]
         if stem := _stem(item.message.message_id):
             nearby += self._by_stem[stem][-LOOK_BACK:]
-        for key in _sender_keys(item.message.author):
+        for key in sender_keys(item.message.author):
             subject = item.subject
             nearby += self._by_sender[key, subject.version, subject.minor, subject.total][-LOOK_BACK:]
         found.update((id(posting), posting) for posting in nearby)
@@ -333,5 +333,6 @@ def _stem(message_id: str) -> str | None:
     return next((found[1] for stem in _STEMS if (found := stem.match(message_id))), None)
 
 
-def _sender_keys(author: Address) -> tuple[str, ...]:
+def sender_keys(author: Address) -> tuple[str, ...]:
+    """What a person is known by: the address, and the name where it is a full one."""
     return (author.key, author.name.lower()) if " " in author.name else (author.key,)
