@@ -5,6 +5,7 @@ from app.db.models.base import Base
 from app.db.models.decision import Decision, FormerPlace
 from app.db.models.mail import Inbox, Message, MessageKind, Thread, ThreadState
 from app.db.models.report import Report, ReportState
+from app.db.models.review import Mark, MarkSays
 from app.db.models.run import (
     Attempt,
     AttemptKind,
@@ -28,6 +29,8 @@ __all__ = [
     "FormerPlace",
     "Inbox",
     "LogChunk",
+    "Mark",
+    "MarkSays",
     "Message",
     "MessageKind",
     "Patch",

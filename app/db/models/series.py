@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.models.base import Base, BigInt, Created, Id, When
+from app.db.models.base import Base, BigInt, Created, Id, Json, When
 from app.db.models.mail import Message
 
 
@@ -109,7 +109,10 @@ class Patch(Base):
 
 
 class Comment(Base):
-    """A reply, by a person or a bot, to a revision's cover letter (`patch_id` None) or to one of its patches."""
+    """A reply, by a person or a bot, to a revision's cover letter (`patch_id` None) or to one of its patches.
+
+    `bot_report` is what a bot says in fields (`app.domain.bot_report.BotReport`), None for a person.
+    """
 
     __tablename__ = "comments"
     __table_args__ = (Index(None, "revision_id"), Index(None, "patch_id"))
@@ -121,6 +124,7 @@ class Comment(Base):
     bot: Mapped[str | None] = mapped_column(Text)
     trailers: Mapped[list[str]] = mapped_column(ARRAY(Text))
     anchors: Mapped[list[Any]] = mapped_column(JSONB)
+    bot_report: Mapped[Json | None] = mapped_column(JSONB(none_as_null=True))
 
     revision: Mapped[Revision] = relationship(back_populates="comments", lazy="raise")
     patch: Mapped[Patch | None] = relationship(lazy="raise")
