@@ -1,5 +1,6 @@
 """From one revision to the next: which patch became which, what was dropped, and which remarks are still open."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,7 +27,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A patch of the older revision and what it became in the newer; one side is None for added and dropped."""
+    """A patch of the older revision and what it became in the newer; one side is None for added and dropped.
+
+    `moved` says that it changed places with others; a patch that only counts anew, as one before it is gone, did not.
+    """
 
     old: Patch | None
     new: Patch | None
@@ -35,18 +39,19 @@ class Pair:
     moved: bool
 
 
-def match_patches(old: Revision, new: Revision) -> tuple[Pair, ...]:
-    """Pair the patches of two revisions, in the newer one's order, the dropped ones last.
+def match_patches(old: Sequence[Patch], new: Sequence[Patch]) -> tuple[Pair, ...]:
+    """Pair the patches of two revisions, each in its order: in the newer one's order, the dropped ones last.
 
     In order of trust: the same patch-id, the same title, the most lines in common (30 % of the smaller at least), so
     that renamed and reordered patches are found.
     """
-    left, right = list(old.patches), list(new.patches)
+    left, right = list(old), list(new)
     found: dict[int, Patch] = {}
     _pair(left, right, found, key=lambda patch: patch_id(patch.diff) or f"no diff {patch.message.message_id}")
     _pair(left, right, found, key=lambda patch: patch.title.lower())
     _pair_alike(left, right, found)
-    pairs = [_pair_of(found.get(patch.position), patch) for patch in new.patches]
+    moved = moved_places([found[patch.position].position for patch in new if patch.position in found])
+    pairs = [_pair_of(found.get(patch.position), patch, moved) for patch in new]
     dropped = [Pair(old=patch, new=None, change=Change.DROPPED, retitled=False, moved=False) for patch in left]
     return (*pairs, *dropped)
 
@@ -80,7 +85,18 @@ def _pair_alike(left: list[Patch], right: list[Patch], found: dict[int, Patch]) 
             right.remove(new)
 
 
-def _pair_of(old: Patch | None, new: Patch) -> Pair:
+def moved_places(places: Sequence[int]) -> frozenset[int]:
+    """Of the older places of the patches that stayed, in the newer order: the fewest that must have been moved."""
+    ends: list[int] = []  # of the increasing runs found so far, by their length
+    longest: list[list[int]] = []
+    for place in places:
+        at = bisect_left(ends, place)
+        run = [*(longest[at - 1] if at else []), place]
+        ends[at : at + 1], longest[at : at + 1] = [place], [run]
+    return frozenset(places) - frozenset(longest[-1] if longest else ())
+
+
+def _pair_of(old: Patch | None, new: Patch, moved: frozenset[int]) -> Pair:
     if old is None:
         return Pair(old=None, new=new, change=Change.ADDED, retitled=False, moved=False)
     same = old.message is new.message or (bool(new.diff) and patch_id(old.diff) == patch_id(new.diff))
@@ -89,7 +105,7 @@ def _pair_of(old: Patch | None, new: Patch) -> Pair:
         new=new,
         change=Change.SAME if same else Change.CHANGED,
         retitled=old.title != new.title,
-        moved=old.position != new.position,
+        moved=old.position in moved,
     )
 
 
@@ -123,7 +139,7 @@ def carry_remarks(old: Revision, new: Revision) -> tuple[Remark, ...]:
     A remark is taken as addressed when the patch that became of the one it is about no longer has the quoted line, or
     makes other changes next to it (three lines on either side).
     """
-    became = {pair.old.position: pair.new for pair in match_patches(old, new) if pair.old is not None}
+    became = {pair.old.position: pair.new for pair in match_patches(old.patches, new.patches) if pair.old is not None}
     old_patches = {patch.position: patch for patch in old.patches}
     remarks: list[Remark] = []
     read: dict[int, list[_Line]] = {}
@@ -213,7 +229,7 @@ def dropped_trailers(old: Revision, new: Revision) -> tuple[Dropped, ...]:
     A trailer given to the cover counts for all patches. `Fixes` and the trailers of bots are advice, not asked for.
     """
     found = []
-    for pair in match_patches(old, new):
+    for pair in match_patches(old.patches, new.patches):
         if pair.old is None or pair.new is None or pair.old.message is pair.new.message:
             continue
         carried = pair.new.message.prose.lower()

@@ -1,6 +1,8 @@
 """What became of patches, remarks and trailers in the next revision."""
 
-from app.domain.evolution import Change, Standing, carry_remarks, dropped_trailers, match_patches
+import pytest
+
+from app.domain.evolution import Change, Standing, carry_remarks, dropped_trailers, match_patches, moved_places
 from app.domain.series import Revision
 from tests.domain.threads import REX, Thread, change
 
@@ -22,11 +24,11 @@ def test_patches_are_matched_across_renames_and_reorders() -> None:
     thread.post("[PATCH v2 4/4] bpf: Five", to=cover, diff=change("e", lines=8))
     found = [
         (pair.old and pair.old.position, pair.new and pair.new.position, pair.change, pair.retitled, pair.moved)
-        for pair in match_patches(*both(thread))
+        for pair in match_patches(*(revision.patches for revision in both(thread)))
     ]
     assert found == [
         (2, 1, Change.SAME, False, True),
-        (1, 2, Change.SAME, True, True),
+        (1, 2, Change.SAME, True, False),
         (3, 3, Change.CHANGED, True, False),
         (None, 4, Change.ADDED, False, False),
         (4, None, Change.DROPPED, False, False),
@@ -37,7 +39,10 @@ def test_an_inherited_patch_is_the_same() -> None:
     thread = Thread()
     keys = thread.series("PATCH", 2)
     thread.post("[PATCH v2 2/2] core: Step 2", to=keys[2], diff=change("core2", salt="_x"))
-    assert [pair.change for pair in match_patches(*both(thread))] == [Change.SAME, Change.CHANGED]
+    assert [pair.change for pair in match_patches(*(revision.patches for revision in both(thread)))] == [
+        Change.SAME,
+        Change.CHANGED,
+    ]
 
 
 def test_remarks_are_carried_or_taken_as_addressed() -> None:
@@ -85,3 +90,18 @@ def test_trailers_that_were_not_carried_over() -> None:
     thread.post("[PATCH v2 2/2] core: Step 2", to=cover, diff=change("core2", salt="_x"))
     found = [(each.patch.position, each.trailer.name) for each in dropped_trailers(*both(thread))]
     assert found == [(1, "Tested-by"), (2, "Acked-by")]
+
+
+@pytest.mark.parametrize(
+    ("places", "moved"),
+    [
+        ([2, 3, 4], set()),
+        ([2, 1], {2}),
+        ([8, 1, 2, 3], {8}),
+        ([2, 3, 1], {1}),
+        ([1, 2, 4, 3, 6, 5], {4, 6}),
+        ([], set()),
+    ],
+)
+def test_the_fewest_patches_have_moved(places: list[int], moved: set[int]) -> None:
+    assert moved_places(places) == moved
