@@ -3,7 +3,7 @@
 All calls are coroutines that start no database transaction. Sinks take bytes as they stream and must not block.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -75,11 +75,17 @@ class Checkout(Protocol):
         """The worktree, which a patch has filled: read what is committed instead, or look at it in the sandbox."""
 
     async def am(self, mails: Sequence[bytes]) -> str:
-        """Apply the mails in order with `git am --3way`; return the commit of the result.
+        """Apply the mails in order, on what is checked out, with `git am --3way`; return the commit of the result.
 
         Raises:
-            PatchDoesNotApplyError: git refused one; the worktree is back at the base.
+            PatchDoesNotApplyError: git refused one; the worktree is back where it was.
         """
+
+    async def holds(self, diff: str) -> bool:
+        """Tell whether what a diff (or several, one after the other) does is done in what is checked out."""
+
+    async def commits_of(self, wanted: Collection[str]) -> dict[str, str]:
+        """Return commits by patch-id (git-patch-id(1) `--stable`), of those wanted that the base's last 1,000 have."""
 
     async def head(self) -> str:
         """Return the commit checked out, 40 hex digits."""

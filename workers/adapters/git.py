@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from app.config import TreeSettings
 from app.errors import InfrastructureError, PatchDoesNotApplyError
 from workers.adapters import locks, process
 from workers.adapters.debian_source import SCHEME, import_source
+from workers.adapters.git_output import SAID_BYTES, batch, patch_ids, read_regular, spoken
 from workers.ports import Base
 
 QUICK = timedelta(minutes=5)
@@ -28,12 +29,12 @@ FETCH_AGAIN_AFTER_S = 6 * 3600
 WORKTREES = 4
 ALL_TAKEN_PAUSE_S = 1.0
 OLD_MTIME = 946_684_800  # 2000-01-01: before any object file
-SAID_BYTES = 4000
 HUNK_BYTES = 20_000
+HISTORY = 1000
+"""Commits of a base that are looked at for a patch-id: those of some weeks in a busy tree."""
+HISTORY_STEP = 100
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _REJECT_FILES = 20
-
-_ADVICE = ("hint:", "When you have resolved", "If you prefer to skip", "To restore the original", "Use 'git am")
 
 _OPTIONS = (
     "core.hooksPath=/dev/null",
@@ -272,15 +273,16 @@ class Checkout:
         wanted = [path for path in paths if "\n" not in path]
         request = "".join(f"{commit}:{path}\n" for path in wanted)
         output = await self._git("cat-file", "--batch", stdin=request.encode("utf-8", "surrogateescape"))
-        return dict(zip(wanted, _batch(output), strict=True))
+        return dict(zip(wanted, batch(output), strict=True))
 
     async def am(self, mails: Sequence[bytes]) -> str:
         """Apply the mails in order with `git am --3way`; return the commit of the result.
 
         Raises:
-            PatchDoesNotApplyError: git refused one; the worktree is back at the base.
+            PatchDoesNotApplyError: git refused one; the worktree is back where it was.
             InfrastructureError: git could not be run.
         """
+        before = await self.head()
         for position, mail in enumerate(mails, start=1):
             words = (
                 "am",
@@ -294,11 +296,38 @@ class Checkout:
             if code != 0:
                 hunk = await self._rejected()
                 await self.clean()
+                await self.to(before)
                 raise PatchDoesNotApplyError(
-                    position=position, total=len(mails), base=self.base.commit, git_said=_words(output), hunk=hunk
+                    position=position, total=len(mails), base=self.base.commit, git_said=spoken(output), hunk=hunk
                 )
         await self.to(after := await self.head())
         return after
+
+    async def holds(self, diff: str) -> bool:
+        """Tell whether what a diff (or several, one after the other) does is done in what is checked out.
+
+        That is so where it can be undone, as git-apply(1) `--reverse` has it; nothing is changed.
+        """
+        words = ("apply", "--check", "--cached", "--reverse", "-")
+        code, _ = await self.git.run(*words, cwd=self.source, stdin=diff.encode("utf-8", "surrogateescape"))
+        return code == 0
+
+    async def commits_of(self, wanted: Collection[str]) -> dict[str, str]:
+        """Return commits by patch-id (git-patch-id(1) `--stable`), of those wanted that the base's last 1,000 have."""
+        found: dict[str, str] = {}
+        for skip in range(0, HISTORY, HISTORY_STEP):
+            if len(found) == len(wanted):
+                break
+            words = ("log", "-p", "--no-merges", "--no-textconv", "--no-ext-diff", f"--skip={skip}")
+            try:
+                diffs = await self._git(*words, f"--max-count={HISTORY_STEP}", self.base.commit)
+            except InfrastructureError:  # a commit larger than we read; what it does is not what a mail could hold
+                continue
+            if not diffs:
+                break
+            known = patch_ids(await self._git("patch-id", "--stable", stdin=diffs))
+            found |= {one: known[one] for one in wanted if one in known}
+        return found
 
     async def _rejected(self) -> str:
         """Return the hunks that do not fit, as git-apply's `--reject` leaves them; "" where it cannot tell."""
@@ -309,7 +338,7 @@ class Checkout:
         await self.git.run("apply", "--reject", "--whitespace=nowarn", "-", cwd=self.source, stdin=diff)
         output = await self._git("ls-files", "-z", "--others", "--", "*.rej")
         names = [os.fsdecode(name) for name in output.split(b"\0") if name]
-        texts = [_read_regular(self.source / name, HUNK_BYTES) for name in names[:_REJECT_FILES]]
+        texts = [read_regular(self.source / name, HUNK_BYTES) for name in names[:_REJECT_FILES]]
         return "".join(texts)[:HUNK_BYTES]
 
     async def _git(
@@ -346,36 +375,6 @@ def _mboxrd(mail: bytes) -> bytes:
     """Return the mail as an mbox of one, so that no line of its body can begin a second mail."""
     quoted = re.sub(rb"^(>*From )", rb">\1", mail, flags=re.MULTILINE)
     return b"From mboxrd@z Thu Jan  1 00:00:00 1970\n" + quoted + (b"" if quoted.endswith(b"\n") else b"\n")
-
-
-def _words(output: bytes) -> str:
-    """Git's words without its advice to a person at a terminal."""
-    lines = output[:SAID_BYTES].decode(errors="replace").splitlines()
-    return "\n".join(line for line in lines if line and not line.startswith(_ADVICE))
-
-
-def _batch(output: bytes) -> Iterator[str]:
-    """Read the answer of `git cat-file --batch`; what is missing or no blob reads as ""."""
-    at = 0
-    while at < len(output):
-        end = output.index(b"\n", at)
-        words = output[at:end].split(b" ")
-        at = end + 1
-        if words[-1] == b"missing":
-            yield ""
-            continue
-        size = int(words[-1])
-        yield output[at : at + size].decode(errors="replace") if words[-2] == b"blob" else ""
-        at += size + 1
-
-
-def _read_regular(path: Path, most: int) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return ""
-    with os.fdopen(descriptor, "rb") as stream:
-        return stream.read(most).decode(errors="replace")
 
 
 def _note(worktree: Path) -> Path:
