@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _START = re.compile(r"^(?:diff -|Index: \S|--- \S.*\n\+\+\+ \S)", re.MULTILINE)
-_HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
+_HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)")
 _GIT_NAMES = re.compile(r'diff --git (?:"?a/(.*?)"?) (?:"?b/(.*?)"?)$')
 _EXTENDED = (
     "old mode ", "new mode ", "deleted file mode ", "new file mode ", "copy from ", "copy to ", "rename from ",
@@ -17,10 +17,14 @@ MAX_FILES = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunk:
-    """One `@@` piece; `lines` still carry their first character (space, `+`, `-`, backslash)."""
+    """One `@@` piece; `lines` still carry their first character (space, `+`, `-`, backslash).
+
+    `section` is what git puts behind the line numbers: the function that the piece lies in; "" where it says none.
+    """
 
     old_start: int
     new_start: int
+    section: str
     lines: tuple[str, ...]
 
 
@@ -214,7 +218,9 @@ class _Reader:
             self.defects.append(
                 f"the diff is damaged: hunk {header[:60]!r} of {_name(self._current)} does not match its counts"
             )
-        self._current.hunks.append(Hunk(old_start=int(counts[1]), new_start=int(counts[3]), lines=lines))
+        self._current.hunks.append(
+            Hunk(old_start=int(counts[1]), new_start=int(counts[3]), section=counts[5].rstrip(), lines=lines)
+        )
         self._current.changes = True
         self.end = self.at
         return True

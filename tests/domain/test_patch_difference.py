@@ -2,7 +2,7 @@
 
 import time
 
-from app.domain.patch_difference import patch_difference
+from app.domain.patch_difference import patch_difference, same_code
 from app.domain.series import Patch
 from tests.domain.threads import Thread, change
 
@@ -22,8 +22,8 @@ def test_message_and_code_are_compared() -> None:
     newer = patch(change("a").replace("call_a_2(", "renamed("), body="Why it is done now.\n")
     difference = patch_difference(patch(change("a")), newer).splitlines()
     assert [line for line in difference if line[0] in "+-"] == [
-        "-Why it is done.",
-        "+Why it is done now.",
+        "-    Why it is done.",
+        "+    Why it is done now.",
         "-+\tcall_a_2(state);",
         "++\trenamed(state);",
     ]
@@ -40,3 +40,17 @@ def test_huge_patches_are_compared_by_their_files() -> None:
     assert "-kernel/bpf/a.c 30003" in difference
     assert "+kernel/bpf/a.c 29003" in difference
     assert time.process_time() - started < 5
+
+
+def test_the_author_is_compared_and_whether_the_code_is_the_same() -> None:
+    thread = Thread()
+    one = "From: Ben Builder <ben@example.net>\n\nWhy.\n"
+    for body in ("Why.\n", one):
+        thread.post(f"[PATCH{' v2' * (body is one)}] bpf: One", diff=change("a"), body=body)
+    older, newer = (revision.patches[0] for revision in thread.revisions())
+    assert [line for line in patch_difference(older, newer).splitlines() if line[0] in "+-"] == [
+        "-Author: Ann Author <ann@example.org>",
+        "+Author: Ben Builder <ben@example.net>",
+    ]
+    assert same_code(older, newer)
+    assert not same_code(older, patch(change("a", salt="_x")))
