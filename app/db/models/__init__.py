@@ -1,6 +1,7 @@
 """The tables, a module a noun."""
 
 from app.db.models.access import Token, Worker
+from app.db.models.attestation import Attestation
 from app.db.models.base import Base
 from app.db.models.decision import Decision, FormerPlace
 from app.db.models.mail import Inbox, Message, MessageKind, Thread, ThreadState
@@ -22,6 +23,7 @@ from app.db.models.series import Comment, Patch, Revision, RevisionKey, Series
 __all__ = [
     "Attempt",
     "AttemptKind",
+    "Attestation",
     "Base",
     "Change",
     "Comment",

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -33,6 +33,8 @@ class Run(Base):
     """(revision or none) x tree x base commit x profile; without a revision it is a baseline.
 
     `files` are the paths that the selection of tests follows and `only` the tests asked for alone (None: all selected);
+    `prerequisites` are what is applied before the revision's own patches, in order, and by its baseline as well: each
+    `named`, `called`, `root_id`, `title`, `label`, `patches` (Message-IDs) and `problem` (why there are none, or "");
     `newest_attempt` is the fence: what an older attempt still sends is refused by a trigger. `results_attempt` is the
     attempt whose results count.
     """
@@ -63,6 +65,7 @@ class Run(Base):
     profile: Mapped[str] = mapped_column(Text)
     files: Mapped[list[str]] = mapped_column(ARRAY(Text))
     only: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    prerequisites: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
     inputs_key: Mapped[str] = mapped_column(Text)
     pool: Mapped[str] = mapped_column(Text)
     state: Mapped[RunState] = mapped_column(words(RunState, "state"), default=RunState.QUEUED)

@@ -41,6 +41,7 @@ class Revision(Base):
         UniqueConstraint("root_id"),
         Index(None, "series_id", "position"),
         Index(None, "cover_id"),
+        Index(None, "change_id"),
         Index("ix_revisions_lower_title", text("lower(title)")),
     )
 
