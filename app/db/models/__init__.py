@@ -4,6 +4,7 @@ from app.db.models.access import Token, Worker
 from app.db.models.attestation import Attestation
 from app.db.models.base import Base
 from app.db.models.decision import Decision, FormerPlace
+from app.db.models.difference import RangeDiff
 from app.db.models.mail import Inbox, Message, MessageKind, Thread, ThreadState
 from app.db.models.report import Report, ReportState
 from app.db.models.review import Mark, MarkSays
@@ -36,6 +37,7 @@ __all__ = [
     "Message",
     "MessageKind",
     "Patch",
+    "RangeDiff",
     "Report",
     "ReportState",
     "Result",
