@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from enum import IntEnum
 
@@ -13,9 +13,11 @@ from app.domain.decision import Decision, decide
 from app.domain.diff import changed_lines
 from app.domain.patch_id import patch_id
 from app.domain.posting import Grouping, Posting, same_person, sender_keys
+from app.domain.subject import kernel_of
 from app.domain.trailer import Declared, parse_declared
 
 MAX_CANDIDATES = 24  # earlier postings under one key that a posting is compared with
+SOON = timedelta(days=30)  # what is posted again under one title this soon may have changed altogether
 _LIKE_TITLES = 0.75
 _LIKE_DIFFS = 0.5
 
@@ -67,6 +69,11 @@ class Facts:
     def paths(self) -> frozenset[str]:
         """The files that its patches touch."""
         return frozenset(path for item in self.posting.patches.values() for path in item.message.paths)
+
+    @property
+    def kernels(self) -> frozenset[str]:
+        """The stable kernels that it is for, by number, where its tags name any."""
+        return frozenset(found for tag in self.posting.head.subject.tags if (found := kernel_of(tag)))
 
     @property
     def lines(self) -> frozenset[str]:
@@ -165,18 +172,26 @@ class _Evidence:
 
     def pairs(self) -> Iterator[tuple[Facts, Facts, Reason]]:
         """Every (later, earlier, reason) that is believed."""
-        tied: set[int] = set()
+        newer: set[int] = set()
+        older: set[int] = set()
         for later, earlier, reason in self._stated():
-            tied.update((later.order, earlier.order))
+            newer.add(later.order)
+            older.add(earlier.order)
             yield later, earlier, reason
+        for later, earlier, reason in self._same(_title_key, self._by_title_alone):
+            # A title alone says little: not where either has another to go with.
+            if later.order not in newer and earlier.order not in older:
+                newer.add(later.order)
+                older.add(earlier.order)
+                yield later, earlier, reason
         for later in self._facts:
-            yield from self._by_reply(later, tied=tied)
+            yield from self._by_reply(later, tied=newer | older)
 
     def _stated(self) -> Iterator[tuple[Facts, Facts, Reason]]:
         yield from self._same(lambda f: [f.declared.change_id] if f.declared.change_id else [], self._by_change_id)
         for later in self._facts:
             yield from self._by_link(later)
-        yield from self._same(lambda f: [plain_title(f.title)], self._by_title)
+        yield from self._same(_title_key, self._by_title)
         yield from self._same(lambda f: f.titles | f.patch_ids, self._by_content)
         yield from self._same(lambda f: sender_keys(f.posting.author), self._by_person)
 
@@ -210,27 +225,36 @@ class _Evidence:
                 yield later, self._of[id(owner)], Reason.LINK
 
     def _by_title(self, later: Facts, earlier: Facts) -> Reason | None:
-        if not same_person(later.posting.author, earlier.posting.author):
+        if not same_person(later.posting.author, earlier.posting.author) or _for_other_kernel(later, earlier):
             return None
         return Reason.TITLE if _is_next(later, earlier) else None
 
+    def _by_title_alone(self, later: Facts, earlier: Facts) -> Reason | None:
+        if not same_person(later.posting.author, earlier.posting.author) or _for_other_kernel(later, earlier):
+            return None
+        return Reason.TITLE if _distinct(later, earlier) and abs(later.when - earlier.when) <= SOON else None
+
     def _by_content(self, later: Facts, earlier: Facts) -> Reason | None:
+        if _for_other_kernel(later, earlier):
+            return None
         if not _distinct(later, earlier):
             return Reason.TITLE if self._by_title(later, earlier) and like_titles(later.title, earlier.title) else None
         same = same_person(later.posting.author, earlier.posting.author)
         smaller = max(min(len(later.posting.patches), len(earlier.posting.patches)), 1)
         shared_ids, shared_titles = len(later.patch_ids & earlier.patch_ids), len(later.titles & earlier.titles)
-        if same and 2 * max(shared_ids, shared_titles) >= smaller:
+        if same and 2 * max(shared_ids, shared_titles) >= smaller and _is_related(later, earlier):
             return Reason.CONTENT
         if 2 * shared_ids > smaller or (2 * shared_titles > smaller and _like_diffs(later, earlier)):
             return Reason.CONTENT
-        return None
+        # Nobody else writes the same cover letter over the same patches to the same files.
+        whole = shared_titles == smaller > 1 and plain_title(later.title) == plain_title(earlier.title)
+        return Reason.CONTENT if whole and later.paths & earlier.paths else None
 
     def _by_person(self, later: Facts, earlier: Facts) -> Reason | None:
-        if not _distinct(later, earlier):
+        if not _distinct(later, earlier) or _for_other_kernel(later, earlier):
             return None
         if like_titles(later.title, earlier.title):
-            return Reason.TITLE
+            return Reason.TITLE if _is_related(later, earlier) else None
         return Reason.CONTENT if _like_diffs(later, earlier) else None
 
     def _by_reply(self, later: Facts, *, tied: AbstractSet[int]) -> Iterator[tuple[Facts, Facts, Reason]]:
@@ -239,16 +263,14 @@ class _Evidence:
         if owner is None or owner is later.posting:
             return
         earlier = self._of[id(owner)]
-        if not may_precede(earlier, later):
+        if not may_precede(earlier, later) or _for_other_kernel(later, earlier):
             return
         shared = bool(later.titles & earlier.titles)
         alike = shared or like_titles(later.title, earlier.title) or _like_diffs(later, earlier)
         same = same_person(later.posting.author, owner.author)
         newer = later.version > earlier.version
         # A newer version of something else may be sent into the thread of what it needs.
-        related = alike or (
-            later.order not in tied and (later.posting.total == owner.total or bool(later.paths & earlier.paths))
-        )
+        related = alike or (later.order not in tied and _is_near(later, earlier))
         again = same and (_distinct(later, earlier) or _is_part(later.posting, owner))
         if (same and newer and related) or (alike and (newer or again)):
             yield later, earlier, Reason.IN_REPLY_TO
@@ -263,15 +285,49 @@ def _is_part(posting: Posting, of: Posting) -> bool:
     return posting.cover is None and posting.total == of.total and len(posting.patches) < posting.total
 
 
+def _title_key(facts: Facts) -> tuple[str, ...]:
+    return (plain_title(facts.title),)
+
+
 def _is_next(later: Facts, earlier: Facts) -> bool:
-    # Two postings of one version under one title are the same thing sent twice only if what they hold is alike.
-    if _distinct(later, earlier):
-        return True
+    """Whether two postings of one person under one title are one work, by what they hold."""
     if not later.titles or not earlier.titles:
-        return True
+        return _distinct(later, earlier) or abs(later.when - earlier.when) <= SOON
+    if _distinct(later, earlier):
+        return _is_related(later, earlier)
+    # Two postings of one version under one title are the same thing sent twice only if what they hold is alike.
     return bool(later.titles & earlier.titles) and (
         bool(later.patch_ids & earlier.patch_ids) or _like_diffs(later, earlier)
     )
+
+
+def _is_related(later: Facts, earlier: Facts) -> bool:
+    """Whether two postings do something alike; a title that two patches share counts if it is about the same files."""
+    if not later.titles or not earlier.titles:
+        return abs(later.when - earlier.when) <= SOON
+    shared_files = len(later.paths & earlier.paths)
+    if not shared_files:
+        return _like_diffs(later, earlier)
+    enough_files = 2 * shared_files >= min(len(later.paths), len(earlier.paths))
+    same_title = bool(later.titles & earlier.titles) or plain_title(later.title) == plain_title(earlier.title)
+    return (same_title and enough_files) or 3 * len(later.lines & earlier.lines) >= min(
+        len(later.lines), len(earlier.lines)
+    )
+
+
+def _is_near(later: Facts, earlier: Facts) -> bool:
+    """Whether what was sent as an answer may be the next revision of it although nothing in it is alike."""
+    if later.paths & earlier.paths:
+        return True
+    if later.posting.total != earlier.posting.total:
+        return False
+    folders = [{path.rpartition("/")[0] for path in each.paths} for each in (later, earlier)]
+    return later.posting.total == 1 or not folders[0].isdisjoint(folders[1])
+
+
+def _for_other_kernel(one: Facts, other: Facts) -> bool:
+    """Whether one of them is a backport to a stable kernel that the other is not for."""
+    return one.kernels != other.kernels and one.kernels.isdisjoint(other.kernels)
 
 
 def like_titles(one: str, other: str) -> bool:

@@ -36,6 +36,7 @@ class Role(StrEnum):
     ELSEWHERE = "patch for another project"
     NO_DIFF = "patch without a diff"
     REPLY = "reply"
+    NOTICE = "notice about a patch"
     TALK = "talk"
 
 
@@ -108,6 +109,8 @@ def role_of(message: Message, subject: Subject) -> Role:
     has_diff = message.diff is not None
     if subject.is_reply:
         role = Role.REPLY
+    elif subject.is_notice:
+        role = Role.NOTICE
     elif subject.is_pull or (not has_diff and not subject.numbered and _PULL_TEXT.search(message.body)):
         role = Role.PULL
     elif subject.elsewhere and (subject.is_patch or has_diff):
