@@ -33,7 +33,7 @@ def content_keys(message: Message, subject: Subject) -> frozenset[str]:
     found = {f"title {plain_title(subject.title)}"}
     if message.diff is not None and (same := patch_id(message.diff)):
         found.add(f"patch-id {same}")
-    if "change-id" in message.prose.lower() and (declared := parse_declared(message.body).change_id):
+    if "hange-" in message.body and (declared := parse_declared(message.body).change_id):
         found.add(f"change-id {declared}")
     return frozenset(found)
 

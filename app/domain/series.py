@@ -96,11 +96,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """Everything that some mails say. Each mail is once a cover, an own patch, a comment, or in `other`."""
+    """Everything that some mails say. Each mail is once a cover, an own patch, a comment, or in `other`.
+
+    `roots` names each mail's thread, by Message-ID: the topmost mail of it, at hand or not.
+    """
 
     series: tuple[Series, ...]
     other: tuple[Other, ...]
     messages: tuple[Message, ...]
+    roots: Mapping[str, str]
 
 
 def parse_threads(messages: Iterable[Message], *, decisions: Iterable[Decision] = ()) -> Conversation:
@@ -112,7 +116,8 @@ def parse_threads(messages: Iterable[Message], *, decisions: Iterable[Decision] 
     grouping = group(known, parents(known))
     comments, other = _replies(grouping)
     series = tuple(_series(chain, comments) for chain in link(grouping, decisions))
-    return Conversation(series=series, other=other, messages=tuple(known.values()))
+    threads = {key: item.root for key, item in grouping.items.items()}
+    return Conversation(series=series, other=other, messages=tuple(known.values()), roots=threads)
 
 
 def _replies(grouping: Grouping) -> tuple[dict[int, list[Comment]], tuple[Other, ...]]:
@@ -133,6 +138,7 @@ def _replies(grouping: Grouping) -> tuple[dict[int, list[Comment]], tuple[Other,
             answers=item.parent,
             patch_position=None if is_cover else target.subject.position,
             diff=None if is_cover else target.message.diff,
+            prose=target.message.prose,
         )
         comments.setdefault(id(posting), []).append(comment)
     return comments, tuple(other)
@@ -172,6 +178,8 @@ def _other(item: Item) -> Other:
         kind, reason = OtherKind.PULL_REQUEST, "asks to pull from a repository"
     elif item.role is Role.ELSEWHERE:
         reason = f"a patch for another project ({item.subject.elsewhere})"
+    elif item.role is Role.NOTICE:
+        reason = "says something about a patch or a release, and is no patch itself"
     elif item.role is Role.NO_DIFF:
         kind, reason = OtherKind.UNREADABLE, "the subject announces a patch, but there is no diff"
     elif item.role is Role.REPLY:

@@ -1,14 +1,18 @@
 """Threads in the database: once, whole, and linked whatever the order they come in."""
 
 import gzip
+import random
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from app.db.models import Comment, Message, MessageKind, Patch, Revision, Series
+from app.db.session import make_engine, make_sessions
 from app.domain.message import parse_message, split_mbox
-from app.services.ingest import ingest
+from app.services.ingest import MailCache, ingest
+from tests.conftest import fresh_database
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "thread"
 LORE = Path(__file__).resolve().parents[3] / "shared" / "lore"
@@ -94,6 +98,94 @@ def test_hostile_mails_are_kept_with_their_reason(sessions):
         rows = session.scalars(select(Message)).all()
     assert len(rows) == len({parse_message(one).message_id for one in mails})
     assert all(row.reason for row in rows)
+
+
+SHAPE = (
+    (
+        "SELECT r.root_id, r.label, r.position, r.link_to, r.link_reason, r.resend, r.total, r.missing, "
+        "(SELECT string_agg(x.root_id, ' ' ORDER BY x.position) FROM revisions x WHERE x.series_id = r.series_id) "
+        "FROM revisions r"
+    ),
+    (
+        "SELECT r.root_id, p.position, m.message_id, p.inherited_from, md5(p.diff), p.additions, p.deletions "
+        "FROM patches p JOIN revisions r ON r.id = p.revision_id JOIN messages m ON m.id = p.message_pk"
+    ),
+    (
+        "SELECT m.message_id, r.root_id, p.position, c.bot, c.anchors::text FROM comments c JOIN messages m "
+        "ON m.id = c.message_pk JOIN revisions r ON r.id = c.revision_id LEFT JOIN patches p ON p.id = c.patch_id"
+    ),
+    "SELECT message_id, kind, reason, root FROM messages",
+    "SELECT title, author_email, tags, first_posted, last_posted, change_id FROM series",
+    "SELECT r.root_id, k.key FROM revision_keys k JOIN revisions r ON r.id = k.revision_id",
+)
+
+
+def whole_shape(sessions):
+    """All that is stored of mails, without the ids that rows have."""
+    with sessions() as session:
+        return [sorted(map(str, session.execute(text(statement)))) for statement in SHAPE]
+
+
+def by_date(raws):
+    return sorted(raws, key=lambda raw: str(parse_message(raw).date))
+
+
+def shuffled(raws, seed):
+    mixed = list(raws)
+    random.Random(seed).shuffle(mixed)
+    return mixed
+
+
+def assert_batches_say_what_all_says(cluster, raws, *, sizes_and_orders):
+    def stored(order, size):
+        with fresh_database(cluster) as url:
+            engine = make_engine(url)
+            sessions, cache = make_sessions(engine), MailCache(most=1 << 18)
+            mails = iter(order)
+            while batch := list(islice(mails, size)):
+                with sessions.begin() as session:
+                    ingest(session, batch, thread_id=None, cache=cache)
+            found = whole_shape(sessions)
+            engine.dispose()
+            return found
+
+    together = stored(by_date(raws), len(raws))
+    assert all(together)
+    for size, order in sizes_and_orders:
+        assert stored(order, size) == together
+
+
+def test_mails_say_the_same_in_any_batches_and_any_order(cluster):
+    raws = [raw for version in (1, 2, 3, 4) for raw in mails_of(version)]
+    orders = [(7, by_date(raws)), (20, by_date(raws)[::-1]), (5, shuffled(raws, 1)), (1, shuffled(raws, 2))]
+    assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=orders)
+
+
+@pytest.mark.skipif(not LORE.is_dir(), reason="the threads of ../shared/lore are not there")
+def test_real_mails_say_the_same_in_any_batches_and_any_order(cluster):
+    names = ("const-void*", "fprobe-v5*", "percpu-flags*", "v2-in-reply*", "tc-edt*", "cgroup*", "rxcksum*")
+    files = sorted(file for name in names for file in LORE.glob(name))
+    raws = [raw for file in files for raw in split_mbox(gzip.decompress(file.read_bytes()))]
+    orders = [(50, by_date(raws)), (30, by_date(raws)[::-1]), (30, shuffled(raws, 3))]
+    assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=orders)
+
+
+def test_a_cover_letter_that_comes_late_makes_its_patches_one_revision_without_losing_comments(sessions):
+    mails = by_date(mails_of(1))
+    cover = next(raw for raw in mails if b" 0/8]" in raw)
+    with sessions.begin() as session:
+        ingest(session, [raw for raw in mails if raw is not cover], thread_id=None)
+    with sessions() as session:
+        (before,) = session.scalars(select(Revision)).all()
+        comments = dict(session.execute(select(Comment.message_pk, Comment.patch_id)).all())
+    with sessions.begin() as session:
+        ingest(session, [cover], thread_id=None)
+    with sessions() as session:
+        (after,) = session.scalars(select(Revision)).all()
+        assert after.id == before.id  # its runs stay with it
+        assert (before.cover_id, before.root_id) != (after.cover_id, after.root_id)
+        still = dict(session.execute(select(Comment.message_pk, Comment.patch_id)).all())
+    assert comments.items() <= still.items()
 
 
 @pytest.mark.skipif(not LORE.is_dir(), reason="the threads of ../shared/lore are not there")

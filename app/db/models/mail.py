@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -44,10 +44,13 @@ class Thread(Base):
 
 
 class Message(Base):
-    """One mail, as it came (`raw`) and as it reads; `message_id` is without brackets."""
+    """One mail, as it came (`raw`) and as it reads; `message_id` is without brackets.
+
+    `root` names its thread: the Message-ID that is topmost, at hand or not. `lists` are the List-Ids it came through.
+    """
 
     __tablename__ = "messages"
-    __table_args__ = (Index(None, "in_reply_to"),)
+    __table_args__ = (Index(None, "in_reply_to"), Index(None, "root"))
 
     id: Mapped[Id]
     message_id: Mapped[str] = mapped_column(Text, unique=True)
@@ -60,6 +63,25 @@ class Message(Base):
     sent_at: Mapped[When | None]
     in_reply_to: Mapped[str | None] = mapped_column(Text)
     references: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    root: Mapped[str] = mapped_column(Text)
+    lists: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     body: Mapped[str] = mapped_column(Text)
     raw: Mapped[bytes] = mapped_column(deferred=True)
     created_at: Mapped[Created]
+
+
+class Inbox(Base):
+    """A public-inbox or mailbox that is taken in whole, and how far it has been read.
+
+    `place` is its URL or path as given; `epoch` and `commit` are the newest commit read (of a mailbox: 0 and None).
+    """
+
+    __tablename__ = "inboxes"
+    __table_args__ = (UniqueConstraint("place", "epoch"),)
+
+    id: Mapped[Id]
+    place: Mapped[str] = mapped_column(Text)
+    epoch: Mapped[int]
+    commit: Mapped[str | None] = mapped_column(Text)
+    mails: Mapped[BigInt]
+    read_at: Mapped[Created]

@@ -1,0 +1,380 @@
+"""What a conversation says, as rows: the new ones sent together, the changed ones changed, the others left alone."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.db.bulk import copy_rows, distinct, take_ids, update_rows
+from app.db.models import Comment, Message, MessageKind, Patch, Revision, RevisionKey, Series
+from app.db.queries.neighbours import Neighbours, Stored, among
+from app.domain import series as domain
+from app.domain.changelog import revision_links
+from app.domain.keys import number, own_keys
+from app.domain.message import Message as Mail
+from app.domain.review import Comment as Reply
+from app.domain.series import Conversation, OtherKind
+
+Rows = dict[int, dict[str, Any]]
+CORRECTED = ("id", "kind", "reason", "root", "lists", "thread_id")
+KINDS = {
+    OtherKind.PULL_REQUEST: MessageKind.PULL_REQUEST,
+    OtherKind.DISCUSSION: MessageKind.DISCUSSION,
+    OtherKind.UNREADABLE: MessageKind.UNREADABLE,
+}
+
+
+def root_id(revision: domain.Revision) -> str:
+    """Return the Message-ID that stands for a revision: of its cover letter, else of its first own patch."""
+    return own_mails(revision)[0].message_id
+
+
+def own_mails(revision: domain.Revision) -> list[Mail]:
+    """Return a revision's cover letter and the patches that were posted with it; never empty."""
+    own = [one.message for one in revision.patches if one.inherited_from is None]
+    if revision.cover:
+        return [revision.cover, *own]
+    return own or [revision.patches[0].message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What is stored of some series: revisions by id, patches by id, and which revision owns which mail (by id)."""
+
+    revisions: Rows
+    patches: Rows
+    owner: Mapping[int, int]
+
+    def patches_of(self, revision_id: int | None) -> dict[int, dict[str, Any]]:
+        """Return the stored patches of a revision, by position."""
+        return {one["position"]: one for one in self.patches.values() if one["revision_id"] == revision_id}
+
+
+PATCH_COLUMNS = (Patch.id, Patch.revision_id, Patch.position, Patch.message_pk, Patch.title, Patch.inherited_from)
+
+
+def load_shelf(session: Session, near: Neighbours) -> Shelf:
+    """Load what is stored of the series that may change."""
+    table = Revision.__table__
+    found = session.execute(select(table).where(among(Revision.series_id, near.series))).mappings()
+    revisions = {one["id"]: dict(one) for one in found}
+    rows = session.execute(select(*PATCH_COLUMNS).where(among(Patch.revision_id, revisions))).mappings()
+    patches = {one["id"]: dict(one) for one in rows}
+    owner = {one["message_pk"]: one["revision_id"] for one in patches.values() if one["inherited_from"] is None}
+    owner |= {one["cover_id"]: one["id"] for one in revisions.values() if one["cover_id"]}
+    return Shelf(revisions=revisions, patches=patches, owner=owner)
+
+
+class Plan:
+    """Which stored revision each revision of a conversation is, and in which stored series."""
+
+    def __init__(self, conversation: Conversation, near: Neighbours, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self._near = near
+        self.row_of: dict[str, int] = {}
+        self._match([one for each in conversation.series for one in each.revisions])
+        self.series_of = self._home(conversation.series)
+        self.left = shelf.revisions.keys() - self.row_of.values()
+        self.empty = near.series - set(self.series_of.values())
+        self.moves = bool(self.left) or any(map(self._patches_move, self._known(conversation)))
+
+    def _match(self, revisions: Sequence[domain.Revision]) -> None:
+        by_root = {one["root_id"]: key for key, one in self.shelf.revisions.items()}
+        taken = set()
+        for revision in revisions:
+            if (row := by_root.get(root_id(revision))) is not None:
+                self.row_of[root_id(revision)] = row
+                taken.add(row)
+        for revision in revisions:
+            if root_id(revision) in self.row_of:
+                continue
+            stored = (self._near.mails.get(one.message_id) for one in own_mails(revision))
+            rows = Counter(row for one in stored if one and (row := self.shelf.owner.get(one.id)) and row not in taken)
+            for row, _ in rows.most_common(1):
+                self.row_of[root_id(revision)] = row
+                taken.add(row)
+
+    def _home(self, series: Sequence[domain.Series]) -> dict[str, int]:
+        """Give each series the stored one that most of its revisions are in; no two the same. By the first's root."""
+        votes: list[tuple[int, int, str]] = []
+        for one in series:
+            rows = [row for revision in one.revisions if (row := self.row_of.get(root_id(revision)))]
+            stored = Counter(self.shelf.revisions[row]["series_id"] for row in rows)
+            votes += [(-count, home, root_id(one.revisions[0])) for home, count in stored.items()]
+        homes: dict[str, int] = {}
+        for _, home, name in sorted(votes):
+            if name not in homes and home not in homes.values():
+                homes[name] = home
+        return homes
+
+    def _known(self, conversation: Conversation) -> list[domain.Revision]:
+        return [one for each in conversation.series for one in each.revisions if root_id(one) in self.row_of]
+
+    def _patches_move(self, revision: domain.Revision) -> bool:
+        now = {one.position: self._near.mails.get(one.message.message_id) for one in revision.patches}
+        stored = self.shelf.patches_of(self.row_of[root_id(revision)])
+        return any(
+            (mail := now.get(position)) is None or mail.id != one["message_pk"] for position, one in stored.items()
+        )
+
+
+def store(
+    session: Session, conversation: Conversation, plan: Plan, near: Neighbours, *, thread_id: int | None
+) -> list[int]:
+    """Store a conversation; return the ids of its series, in its order."""
+    ids = _store_messages(session, conversation, near.mails, thread_id)
+    series = _store_series(session, conversation, plan)
+    if plan.left:
+        session.execute(delete(Revision).where(among(Revision.id, plan.left)))
+    _store_revisions(session, conversation, plan, series, ids)
+    patches, changed = _store_patches(session, conversation, plan, ids)
+    _store_comments(session, conversation, plan, ids, patches, changed)
+    if plan.empty:
+        session.execute(delete(Series).where(among(Series.id, plan.empty)))
+    session.expire_all()
+    return series
+
+
+def _store_messages(
+    session: Session, conversation: Conversation, stored: Mapping[str, Stored], thread_id: int | None
+) -> dict[str, int]:
+    """Insert the mails that are new, correct what the others are taken for; return all ids by Message-ID."""
+    kinds = _kinds(conversation)
+    fresh = [one for one in conversation.messages if one.message_id not in stored]
+    ids = {key: one.id for key, one in stored.items()}
+    ids.update(zip((one.message_id for one in fresh), take_ids(session, Message, len(fresh)), strict=True))
+    rows = []
+    for one in fresh:
+        kind, reason = kinds[one.message_id]
+        root = conversation.roots[one.message_id]
+        known = {"id": ids[one.message_id], "thread_id": thread_id, "kind": kind, "reason": reason, "root": root}
+        rows.append(known | _mail_columns(one))
+    copy_rows(session, Message, rows)
+    again = []
+    for one in conversation.messages:
+        if (old := stored.get(one.message_id)) is not None:
+            kind, reason = kinds[one.message_id]
+            lists = list(dict.fromkeys((*old.lists, *one.list_ids)))
+            home = old.thread_id or thread_id
+            now = (kind, reason, conversation.roots[one.message_id], lists, home)
+            if now != (old.kind, old.reason, old.root, list(old.lists), old.thread_id):
+                again.append(
+                    dict(zip(("id", "kind", "reason", "root", "lists", "thread_id"), (old.id, *now), strict=True))
+                )
+    update_rows(session, Message, again)
+    return ids
+
+
+def _mail_columns(one: Mail) -> dict[str, Any]:
+    return {
+        "message_id": one.message_id,
+        "subject": one.subject,
+        "author_name": one.author.name,
+        "author_email": one.author.email,
+        "sent_at": one.date,
+        "in_reply_to": one.in_reply_to,
+        "references": list(one.references),
+        "lists": list(one.list_ids),
+        "body": one.body,
+        "raw": one.raw,
+    }
+
+
+def _kinds(conversation: Conversation) -> dict[str, tuple[MessageKind, str | None]]:
+    kinds: dict[str, tuple[MessageKind, str | None]] = {}
+    for one in conversation.other:
+        kinds[one.message.message_id] = (KINDS[one.kind], one.reason)
+    for revision in (revision for one in conversation.series for revision in one.revisions):
+        for patch in revision.patches:
+            kinds[patch.message.message_id] = (MessageKind.PATCH, None)
+        if revision.cover:
+            kinds[revision.cover.message_id] = (MessageKind.COVER, None)
+        for comment in revision.comments:
+            kinds[comment.message.message_id] = (MessageKind.COMMENT, None)
+    return kinds
+
+
+def _store_series(session: Session, conversation: Conversation, plan: Plan) -> list[int]:
+    """Insert and change series; return their ids in the conversation's order."""
+    names = [root_id(one.revisions[0]) for one in conversation.series]
+    fresh = [name for name in names if name not in plan.series_of]
+    homes = plan.series_of | dict(zip(fresh, take_ids(session, Series, len(fresh)), strict=True))
+    rows = [_series_columns(homes[name], one) for name, one in zip(names, conversation.series, strict=True)]
+    known = plan.series_of.values()
+    copy_rows(session, Series, [one for one in rows if one["id"] not in known])
+    table = session.execute(select(Series.__table__).where(among(Series.id, known))).mappings()
+    stored: Rows = {one["id"]: dict(one) for one in table}
+    update_rows(session, Series, distinct([one for one in rows if one["id"] in known], stored))
+    return [homes[name] for name in names]
+
+
+def _series_columns(series_id: int, one: domain.Series) -> dict[str, Any]:
+    dates = [revision.date for revision in one.revisions if revision.date]
+    return {
+        "id": series_id,
+        "title": one.title,
+        "author_name": one.author.name,
+        "author_email": one.author.email,
+        "change_id": next((r.change_id for r in reversed(one.revisions) if r.change_id), None),
+        "tags": list(dict.fromkeys(tag for revision in reversed(one.revisions) for tag in revision.tags)),
+        "first_posted": min(dates, default=None),
+        "last_posted": max(dates, default=None),
+    }
+
+
+def _store_revisions(
+    session: Session, conversation: Conversation, plan: Plan, series: Sequence[int], ids: Mapping[str, int]
+) -> None:
+    """Insert and change revisions, and what they are found by; `plan.row_of` names them all afterwards."""
+    wanted = [
+        (revision, home, position)
+        for one, home in zip(conversation.series, series, strict=True)
+        for position, revision in enumerate(one.revisions)
+    ]
+    names = [root_id(revision) for revision, _, _ in wanted]
+    known = set(plan.row_of)
+    fresh = [name for name in names if name not in known]
+    plan.row_of.update(zip(fresh, take_ids(session, Revision, len(fresh)), strict=True))
+    rows = [
+        _revision_columns(plan.row_of[name], home, position, revision, ids)
+        for name, (revision, home, position) in zip(names, wanted, strict=True)
+    ]
+    copy_rows(session, Revision, [row for name, row in zip(names, rows, strict=True) if name not in known])
+    old = [row for name, row in zip(names, rows, strict=True) if name in known]
+    update_rows(session, Revision, distinct(old, plan.shelf.revisions))
+    _store_keys(session, plan, known, [revision for revision, _, _ in wanted])
+
+
+def _revision_columns(
+    row_id: int, series_id: int, position: int, one: domain.Revision, ids: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        "id": row_id,
+        "series_id": series_id,
+        "position": position,
+        "version": one.version,
+        "label": one.label,
+        "rfc": one.rfc,
+        "resend": one.resend,
+        "tags": list(one.tags),
+        "title": one.title,
+        "author_name": one.author.name,
+        "author_email": one.author.email,
+        "posted_at": one.date,
+        "root_id": root_id(one),
+        "cover_id": ids[one.cover.message_id] if one.cover else None,
+        "total": one.total,
+        "missing": list(one.missing),
+        "base_commit": one.base_commit,
+        "change_id": one.change_id,
+        "prerequisites": [f"{need.kind} {need.value}" for need in one.prerequisites],
+        "link_to": one.link.to if one.link else None,
+        "link_reason": one.link.reason if one.link else None,
+    }
+
+
+def _store_keys(session: Session, plan: Plan, known: set[str], revisions: Sequence[domain.Revision]) -> None:
+    rows, stale = [], []
+    for revision in revisions:
+        name, row = root_id(revision), plan.row_of[root_id(revision)]
+        if name in known:
+            old = {key for key, owner in plan.shelf.owner.items() if owner == row}
+            if len(old) == len(own_mails(revision)):
+                continue
+            stale.append(row)
+        links = {f"link {each.message_id}" for one in own_mails(revision)[:1] for each in revision_links(one)}
+        rows += [
+            {"key": key, "revision_id": row} for key in {number(key) for key in own_keys(own_mails(revision)) | links}
+        ]
+    if stale:
+        session.execute(delete(RevisionKey).where(among(RevisionKey.revision_id, stale)))
+    copy_rows(session, RevisionKey, rows)
+
+
+def _store_patches(
+    session: Session, conversation: Conversation, plan: Plan, ids: Mapping[str, int]
+) -> tuple[dict[tuple[int, int], int], set[int]]:
+    """Insert, change and delete patches; return their ids by revision and position, and which now hold another mail."""
+    at: dict[tuple[int, int], int] = {(p["revision_id"], p["position"]): key for key, p in plan.shelf.patches.items()}
+    fresh, changed, kept = [], [], set()
+    for revision in (revision for one in conversation.series for revision in one.revisions):
+        row = plan.row_of[root_id(revision)]
+        for patch in revision.patches:
+            old = plan.shelf.patches.get(at.get((row, patch.position), 0))
+            now = (ids[patch.message.message_id], patch.title, patch.inherited_from)
+            if old is None:
+                fresh.append(_patch_columns(row, patch, ids))
+            else:
+                kept.add(old["id"])
+                if now != (old["message_pk"], old["title"], old["inherited_from"]):
+                    changed.append({"id": old["id"]} | _patch_columns(row, patch, ids))
+    gone = {key for key, one in plan.shelf.patches.items() if one["revision_id"] not in plan.left} - kept
+    if gone:
+        session.execute(delete(Patch).where(among(Patch.id, gone)))
+    new = [{"id": key} | row for key, row in zip(take_ids(session, Patch, len(fresh)), fresh, strict=True)]
+    copy_rows(session, Patch, new)
+    update_rows(session, Patch, changed)
+    at.update(((one["revision_id"], one["position"]), one["id"]) for one in new)
+    return at, {one["id"] for one in changed}
+
+
+def _patch_columns(revision_id: int, one: domain.Patch, ids: Mapping[str, int]) -> dict[str, Any]:
+    lines = one.diff.split("\n")
+    return {
+        "revision_id": revision_id,
+        "position": one.position,
+        "message_pk": ids[one.message.message_id],
+        "title": one.title,
+        "diff": one.diff,
+        "files": list(one.files),
+        "additions": sum(line.startswith("+") and not line.startswith("+++ ") for line in lines),
+        "deletions": sum(line.startswith("-") and not line.startswith("--- ") for line in lines),
+        "inherited_from": one.inherited_from,
+    }
+
+
+def _store_comments(
+    session: Session,
+    conversation: Conversation,
+    plan: Plan,
+    ids: Mapping[str, int],
+    patches: Mapping[tuple[int, int], int],
+    changed: set[int],
+) -> None:
+    mails = {ids[one.message_id] for one in conversation.messages}
+    found = session.execute(
+        select(Comment.id, Comment.message_pk, Comment.revision_id, Comment.patch_id).where(
+            among(Comment.message_pk, mails)
+        )
+    )
+    stored = {one.message_pk: one for one in found}
+    fresh, again, now = [], [], set()
+    for revision in (revision for one in conversation.series for revision in one.revisions):
+        row = plan.row_of[root_id(revision)]
+        for comment in revision.comments:
+            pk = ids[comment.message.message_id]
+            patch = patches[row, comment.patch_position] if comment.patch_position is not None else None
+            now.add(pk)
+            old = stored.get(pk)
+            columns = {"message_pk": pk, "revision_id": row, "patch_id": patch}
+            if old is None:
+                fresh.append(columns | comment_columns(comment))
+            elif (old.revision_id, old.patch_id) != (row, patch) or patch in changed:
+                again.append({"id": old.id} | columns | comment_columns(comment))
+    gone = [one.id for pk, one in stored.items() if pk not in now]
+    if gone:
+        session.execute(delete(Comment).where(among(Comment.id, gone)))
+    copy_rows(session, Comment, fresh)
+    update_rows(session, Comment, again)
+
+
+def comment_columns(one: Reply) -> dict[str, Any]:
+    """Return what is stored of a comment beside its place."""
+    return {
+        "bot": one.bot.value if one.bot else None,
+        "trailers": [f"{trailer.name}: {trailer.value}" for trailer in one.trailers],
+        "anchors": [asdict(anchor) for anchor in one.anchors],
+    }
