@@ -104,6 +104,7 @@ def add_message(
         sent_at=sent_at,
         in_reply_to=reply_to,
         references=[reply_to] if reply_to else [],
+        root=reply_to or message_id,
         body=body,
         raw=raw_mail(subject, author, message_id, reply_to, body),
     )
