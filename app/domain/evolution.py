@@ -1,5 +1,6 @@
-"""From one revision to the next: which patch became which, what was dropped, and which remarks are still open."""
+"""From one revision to the next: which patch became which, and which trailers were dropped."""
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,13 +8,13 @@ from enum import StrEnum
 
 from app.domain.diff import changed_lines
 from app.domain.patch_id import patch_id
-from app.domain.review import Anchor, Comment, squeezed
+from app.domain.review import Comment
 from app.domain.series import Patch, Revision
-from app.domain.trailer import Trailer
+from app.domain.trailer import Trailer, parse_trailers
 
 MAX_COMPARED = 40_000  # pairs of patches whose diffs are compared
 _ALIKE = 0.3
-_NEAR = 3  # lines on either side that belong to what a remark is about
+_VOUCHING = re.compile(r"^(?:reviewed|acked|tested)\b|-(?:reviewed|acked|tested)-", re.IGNORECASE)
 
 
 class Change(StrEnum):
@@ -109,141 +110,53 @@ def _pair_of(old: Patch | None, new: Patch, moved: frozenset[int]) -> Pair:
     )
 
 
-class Standing(StrEnum):
-    """What the next revision says about a remark on a line."""
-
-    OPEN = "open"
-    CHANGED = "lines changed"  # taken as addressed
-    GONE = "patch dropped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """A remark on a line of an older revision's patch, seen from a newer one.
-
-    `patch_position`, `path`, `line` say where it now stands; they are those of the newer revision when it is OPEN
-    and of the older when not.
-    """
-
-    comment: Comment
-    anchor: Anchor
-    standing: Standing
-    patch_position: int
-    path: str
-    line: int
-
-
-def carry_remarks(old: Revision, new: Revision) -> tuple[Remark, ...]:
-    """Every remark at a line of the older revision, carried to its line in the newer where that is unchanged.
-
-    A remark is taken as addressed when the patch that became of the one it is about no longer has the quoted line, or
-    makes other changes next to it (three lines on either side).
-    """
-    became = {pair.old.position: pair.new for pair in match_patches(old.patches, new.patches) if pair.old is not None}
-    old_patches = {patch.position: patch for patch in old.patches}
-    remarks: list[Remark] = []
-    read: dict[int, list[_Line]] = {}
-    for comment in old.comments:
-        patch = old_patches.get(comment.patch_position) if comment.patch_position is not None else None
-        if patch is None or not comment.anchors:
-            continue
-        successor = became.get(patch.position)
-        for each in (patch, successor):
-            if each is not None and id(each) not in read:
-                read[id(each)] = _lines(each)
-        for anchor in comment.anchors:
-            found = _where(anchor, read[id(patch)], read[id(successor)]) if successor is not None else None
-            remarks.append(_remark(comment, anchor, patch, successor, found))
-    return tuple(remarks)
-
-
-def _remark(
-    comment: Comment, anchor: Anchor, patch: Patch, successor: Patch | None, found: tuple[str, int] | None
-) -> Remark:
-    if successor is not None and found is not None:
-        standing, position, place = Standing.OPEN, successor.position, found
-    else:
-        standing = Standing.GONE if successor is None else Standing.CHANGED
-        position, place = patch.position, (anchor.path, anchor.line)
-    return Remark(
-        comment=comment, anchor=anchor, standing=standing, patch_position=position, path=place[0], line=place[1]
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
-    path: str
-    number: int
-    removed: bool
-    text: str
-
-    @property
-    def changed(self) -> bool:
-        return self.text[:1] in ("+", "-")
-
-
-def _lines(patch: Patch) -> list[_Line]:
-    found = []
-    for each in patch.message.files:
-        for hunk in each.hunks:
-            old, new = hunk.old_start, hunk.new_start
-            for line in hunk.lines:
-                removed, added = line.startswith("-"), line.startswith("+")
-                number = old if removed else new
-                found.append(_Line(path=each.path, number=number, removed=removed, text=squeezed(line)))
-                old += not added
-                new += not removed
-    return found
-
-
-def _where(anchor: Anchor, before: Sequence[_Line], after: Sequence[_Line]) -> tuple[str, int] | None:
-    """The line of the newer patch that an anchor of the older is now about, if nothing near it has changed."""
-    wanted = (anchor.path, anchor.line, anchor.removed)
-    at = next((n for n, line in enumerate(before) if (line.path, line.number, line.removed) == wanted), None)
-    if at is None:
-        return None
-    same = [n for n, line in enumerate(after) if line.text == before[at].text]
-    fits = [n for n in same if _around(after, n) == _around(before, at)]
-    best = min(fits, key=lambda n: (after[n].path != anchor.path, abs(after[n].number - anchor.line)), default=None)
-    return (after[best].path, after[best].number) if best is not None else None
-
-
-def _around(lines: Sequence[_Line], at: int) -> list[str]:
-    """What the patch changes at a line and near it, in the same file."""
-    near = lines[max(0, at - _NEAR) : at + _NEAR + 1]
-    return [line.text for line in near if line.changed and line.path == lines[at].path]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """A trailer given to a patch that the next revision's patch does not carry."""
+    """A trailer given to a patch, or carried by it, that the next revision's patch lacks.
+
+    `comment` is the reply that gave it, None where the older patch had it in its text; `patch` is the newer one, and
+    `changed` says that it is not what the trailer was given to.
+    """
 
     trailer: Trailer
-    comment: Comment
+    comment: Comment | None
     patch: Patch
+    changed: bool
 
 
-def dropped_trailers(old: Revision, new: Revision) -> tuple[Dropped, ...]:
-    """The trailers that replies gave to the older revision and that the newer one's patches lack.
+def dropped_trailers(old: Revision, new: Revision, pairs: Sequence[Pair] | None = None) -> tuple[Dropped, ...]:
+    """What the older revision's replies and patches vouch for and the newer one's patches do not say.
 
-    A trailer given to the cover counts for all patches. `Fixes` and the trailers of bots are advice, not asked for.
+    A trailer given to the cover counts for all patches. Only what people vouch with counts (reviews, acks, tests):
+    reports and `Fixes` are advice, and an objection is not to be carried over. `pairs` are those of `match_patches`,
+    where they are known.
     """
     found = []
-    for pair in match_patches(old.patches, new.patches):
+    for pair in pairs if pairs is not None else match_patches(old.patches, new.patches):
         if pair.old is None or pair.new is None or pair.old.message is pair.new.message:
             continue
         carried = pair.new.message.prose.lower()
-        for comment, trailer in _given_to(pair.old.position, old.comments):
-            if trailer.person is not None and not _carries(carried, trailer):
-                found.append(Dropped(trailer=trailer, comment=comment, patch=pair.new))
+        seen: set[tuple[str, str]] = set()
+        for comment, trailer in _vouched(pair.old, old.comments):
+            assert trailer.person is not None
+            key = (trailer.name, trailer.person.name.lower() or trailer.person.key)
+            if key not in seen and not _carries(carried, trailer):
+                changed = pair.change is not Change.SAME
+                found.append(Dropped(trailer=trailer, comment=comment, patch=pair.new, changed=changed))
+            seen.add(key)
     return tuple(found)
 
 
-def _given_to(position: int, comments: Sequence[Comment]) -> Iterable[tuple[Comment, Trailer]]:
+def _vouched(patch: Patch, comments: Sequence[Comment]) -> Iterable[tuple[Comment | None, Trailer]]:
     for comment in comments:
-        if comment.patch_position in (None, position) and not comment.is_bot:
-            for trailer in comment.trailers:
-                yield comment, trailer
+        if comment.patch_position in (None, patch.position) and not comment.is_bot:
+            yield from ((comment, trailer) for trailer in comment.trailers if _vouches(trailer))
+    own = parse_trailers(patch.message.prose, sender=patch.message.author)
+    yield from ((None, trailer) for trailer in own if _vouches(trailer))
+
+
+def _vouches(trailer: Trailer) -> bool:
+    return trailer.person is not None and bool(_VOUCHING.search(trailer.name))
 
 
 def _carries(text: str, trailer: Trailer) -> bool:

@@ -12,19 +12,29 @@ from app.domain.message import Message
 from app.domain.trailer import Trailer, given, parse_trailers
 
 MAX_QUOTES = 200
+MAX_PROSE = 5000  # lines of a mail's text that are looked for in quotes
 _QUOTE = re.compile(r"((?:> ?)*>) ?(.*)")
 # What is said between quotes without saying anything: "[ ... ]", "^^^^", and what ends a mail.
 _ELIDED = re.compile(r"[\[(<]* ?(?:\.{2,}|\u2026|snip|trimmed) ?[\])>]*|[\^~]+|`{3,}", re.IGNORECASE)
 _FOOTER = re.compile(r"^(?:-- ?$|---\n(?=AI reviewed))", re.MULTILINE)
+# Lines of a mail's text that nobody talks about: the separator, the diffstat, b4's and git's lists of patches.
+_FURNITURE = re.compile(
+    r"\s*-{3,}\s*|\s\S.*\|\s+(?:\d+ ?[+-]*|Bin .*)| \d+ files? changed.*| (?:create|delete) mode .*|.* \(\d+\):"
+)
+# The signature separator or the end of the diffstat: what follows such a quote is about the whole mail.
+_WHOLE = re.compile(r"-- ?| \d+ files? changed.*")
+# Bots that review quote what they mean; the others quote to say which mail they answer.
+_REVIEWERS = (None, Bot.BPF_CI_REVIEW, Bot.SASHIKO, Bot.OTHER)
 _HEADER = re.compile(r"(?:diff --git \S+ b/(?P<file>\S+)|@@ -(?P<old>\d+)(?:,\d+)? \+(?P<new>\d+)(?:,\d+)? @@)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
-    """Where in the patch's diff a comment stands.
+    """Where in the mail that is answered a comment stands.
 
     `path` is the file after the patch, `line` the number of the quoted line in it (in the file before the patch
     where `removed`), `quoted` the quoted line itself with its diff character, and `text` what is said below it.
+    At a line of the commit message or of a cover letter `path` is "" and `line` counts the lines of `Message.prose`.
     """
 
     path: str
@@ -51,9 +61,12 @@ class Comment:
     anchors: tuple[Anchor, ...]
 
 
-def read_comment(message: Message, *, answers: str | None, patch_position: int | None, diff: str | None) -> Comment:
-    """A mail as a comment on the patch with that diff (None for a cover letter)."""
+def read_comment(
+    message: Message, *, answers: str | None, patch_position: int | None, diff: str | None, prose: str = ""
+) -> Comment:
+    """A mail as a comment on the patch with that diff (None for a cover letter) and that text before it."""
     bot = identify(message)
+    pointed = bot in _REVIEWERS and ">" in message.body
     return Comment(
         message=message,
         answers=answers,
@@ -62,7 +75,7 @@ def read_comment(message: Message, *, answers: str | None, patch_position: int |
         is_bot=bot is not None,
         bot=bot,
         trailers=given(parse_trailers(message.body, sender=message.author)),
-        anchors=find_anchors(message.body, parse_files(diff)) if diff and ">" in message.body else (),
+        anchors=find_anchors(message.body, parse_files(diff or ""), prose) if pointed else (),
     )
 
 
@@ -74,14 +87,15 @@ class _Place:
     at: int  # running number over the whole diff
 
 
-def find_anchors(body: str, files: Sequence[FileDiff]) -> tuple[Anchor, ...]:
-    """The points of a reply, each at the diff line that is quoted last above it.
+def find_anchors(body: str, files: Sequence[FileDiff], prose: str = "") -> tuple[Anchor, ...]:
+    """The points of a reply, each at the line of the diff, or of the prose before it, that is quoted last above it.
 
     A reply walks through the patch from top to bottom, so of several equal lines the first one after the
     previous quote is meant, and one in the file whose header is quoted; quotes are compared without blanks, and two
-    quoted lines that a mailer made of one are joined again.
+    quoted lines that a mailer made of one are joined again. What is said below the quoted end of the mail is about
+    all of it, and no point.
     """
-    walk = _Walk(files)
+    walk = _Walk(files, prose)
     for line in body.split("\n"):
         quote = _QUOTE.match(line) if line.startswith(">") else None
         if quote is None:
@@ -97,20 +111,26 @@ def find_anchors(body: str, files: Sequence[FileDiff]) -> tuple[Anchor, ...]:
 class _Walk:
     """Follows a reply through the diff that it quotes."""
 
-    def __init__(self, files: Sequence[FileDiff]) -> None:
+    def __init__(self, files: Sequence[FileDiff], prose: str) -> None:
         self.anchors: list[Anchor] = []
         self._places: dict[str, list[_Place]] = {}
         self._files: dict[str | None, int] = {}
         self._hunks: dict[tuple[int, int], list[int]] = {}
-        self._index(files)
+        self._index(files, self._index_prose(prose))
         self._cursor = -1
         self._place: _Place | None = None
         self._quoted = ""
         self._unfound = ""
         self._said: list[str] = []
 
-    def _index(self, files: Sequence[FileDiff]) -> None:
+    def _index_prose(self, prose: str) -> int:
         at = 0
+        for at, line in enumerate(prose.split("\n")[:MAX_PROSE], 1):
+            if len(key := squeezed(line)) > 1 and not _FURNITURE.fullmatch(line):
+                self._places.setdefault(key, []).append(_Place(path="", line=at, removed=False, at=at - 1))
+        return at
+
+    def _index(self, files: Sequence[FileDiff], at: int) -> None:
         for each in files:
             for name in (each.old_path, each.new_path):
                 self._files.setdefault(name, at)
@@ -143,6 +163,8 @@ class _Walk:
         self._unfound = key if found is None else ""
         if found is not None:
             self._place, self._quoted, self._cursor = found, text, found.at
+        elif _WHOLE.fullmatch(text):
+            self._place = None
 
     def end_point(self) -> None:
         """What was said since the last quote is a point at the line quoted there."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.domain.evolution import Change, Standing, carry_remarks, dropped_trailers, match_patches, moved_places
+from app.domain.evolution import Change, dropped_trailers, match_patches, moved_places
 from app.domain.series import Revision
-from tests.domain.threads import REX, Thread, change
+from tests.domain.threads import ANN, REX, Thread, change
 
 
 def both(thread: Thread) -> tuple[Revision, Revision]:
@@ -45,36 +45,6 @@ def test_an_inherited_patch_is_the_same() -> None:
     ]
 
 
-def test_remarks_are_carried_or_taken_as_addressed() -> None:
-    thread = Thread()
-    first = thread.post("[PATCH] bpf: One", diff=change("a", lines=12) + change("b"))
-    thread.post(
-        "Re: [PATCH] bpf: One",
-        to=first,
-        author=REX,
-        body="> +\tcall_a_1(state);\nRename it.\n> +\tcall_a_10(state);\nWhy?\n> +\tcall_b_2(state);\nAnd this?\n",
-    )
-    newer = change("new") + change("a", lines=12).replace("call_a_1(", "renamed(").replace(
-        "-10,3 +10,15", "-20,3 +20,15"
-    )
-    thread.post("[PATCH v2] bpf: One", diff=newer + change("b"))
-    remarks = carry_remarks(*both(thread))
-    assert [(each.anchor.text, each.standing, each.path, each.line) for each in remarks] == [
-        ("Rename it.", Standing.CHANGED, "kernel/bpf/a.c", 13),
-        ("Why?", Standing.OPEN, "kernel/bpf/a.c", 32),
-        ("And this?", Standing.OPEN, "kernel/bpf/b.c", 14),
-    ]
-
-
-def test_a_remark_on_a_dropped_patch() -> None:
-    thread = Thread()
-    keys = thread.series("PATCH", 2)
-    thread.post("Re: [PATCH 2/2]", to=keys[2], author=REX, body="> +\tcall_core2_1(state);\nDrop it.\n")
-    thread.series("PATCH v2", 1, salt="")
-    (remark,) = carry_remarks(*both(thread))
-    assert (remark.standing, remark.patch_position) == (Standing.GONE, 2)
-
-
 def test_trailers_that_were_not_carried_over() -> None:
     thread = Thread()
     keys = thread.series("PATCH", 2)
@@ -105,3 +75,22 @@ def test_trailers_that_were_not_carried_over() -> None:
 )
 def test_the_fewest_patches_have_moved(places: list[int], moved: set[int]) -> None:
     assert moved_places(places) == moved
+
+
+def test_a_trailer_that_the_older_patch_carried_and_the_newer_lost() -> None:
+    thread = Thread()
+    carried = "Why.\n\nReviewed-by: Rex Reviewer <rex@example.com>\nSuggested-by: Ben <b@example.net>\n"
+    thread.post("[PATCH v2] bpf: One", diff=change("a"), body=carried)
+    thread.post("[PATCH v3] bpf: One", diff=change("a", lines=5), body="Why.\n")
+    (found,) = dropped_trailers(*both(thread))
+    assert (found.trailer.name, found.comment, found.changed) == ("Reviewed-by", None, True)
+
+
+def test_objections_and_the_same_patch_resent() -> None:
+    thread = Thread()
+    first = thread.post("[PATCH] bpf: One", diff=change("a"))
+    thread.post("Re: [PATCH] bpf: One", to=first, author=REX, body="Nacked-by: Rex Reviewer <rex@example.com>\n")
+    thread.post("Re: [PATCH] bpf: One", to=first, author=ANN, body="Acked-by: Rex Reviewer <rex@example.com>\n")
+    thread.post("[PATCH v2] bpf: One", diff=change("a"))
+    (found,) = dropped_trailers(*both(thread))
+    assert (found.trailer.name, found.trailer.agrees, found.changed) == ("Acked-by", False, False)

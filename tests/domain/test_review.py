@@ -99,3 +99,27 @@ def test_time_is_linear() -> None:
     equal = "--- a/x.c\n+++ b/x.c\n@@ -1,0 +1,50000 @@\n" + "+\tsame(state);\n" * 50_000
     find_anchors("> +\tsame(state);\n" * 100_000 + "> @@ -1,0 +1,50000 @@\n" * 100_000, parse_files(equal))
     assert time.process_time() - started < 5
+
+
+def test_points_at_the_text_before_the_diff() -> None:
+    prose = "Make it so.\n\nIt is fast.\n---\n core.c | 4 ++++\n 1 file changed, 4 insertions(+)\n\n"
+    text = "> It is fast.\nHow fast?\n> ---\n>  core.c | 4 ++++\nAnd small?\n"
+    found = [(anchor.path, anchor.line, anchor.text) for anchor in find_anchors(text, FILES, prose)]
+    assert found == [("", 3, "How fast?")]
+
+
+def test_what_is_said_below_the_quoted_end_is_about_the_whole_mail() -> None:
+    whole = quoted(change("core"))
+    assert find_anchors(whole + "> -- \n> 2.43.0\n>\n\nIs there a test?\n", FILES) == ()
+    prose = "Make it so.\n---\n core.c | 4 ++++\n 1 file changed, 4 insertions(+)\n"
+    assert find_anchors(quoted(prose) + "\nIs there a test?\n", FILES, prose) == ()
+
+
+def test_bots_that_report_quote_only_to_say_what_they_answer() -> None:
+    text = "> +\tcall_core_1(state);\n\nHere is the summary with links:\n"
+    robot = mail(text, "kernel test robot <lkp@intel.com>")
+    person = mail(text)
+    found = [
+        read_comment(one, answers=None, patch_position=1, diff=change("core")).anchors != () for one in (robot, person)
+    ]
+    assert found == [False, True]
