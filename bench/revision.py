@@ -33,7 +33,7 @@ from workers.adapters.git import Trees
 from workers.adapters.kbuild import Builder
 from workers.adapters.rootfs import guest_root
 from workers.ports import Base
-from workers.steps.apply import apply_mails
+from workers.steps.apply import patched_tree
 
 BY_HAND = Path(__file__).parent / "by_hand.sh"
 POLL_S = 0.1
@@ -149,7 +149,7 @@ async def _prepare_by_hand(world: World, place: Path) -> Hand:
         plan = await builder.plan(checkout, profile, job.files)
         template = builder.template(checkout, profile, await builder.toolchain())
         base_selftests = template / f"selftests-{selftests.name_of(plan.kept)}"
-        await apply_mails(checkout, job)
+        await patched_tree(checkout, job)
         kept = (await builder.plan(checkout, profile, job.files)).kept
     (place / "lists").mkdir()
     (place / "lists" / "keep").write_bytes("".join(f"{path}\0" for path in sorted(kept)).encode())

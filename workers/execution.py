@@ -1,5 +1,6 @@
 """One attempt at a run, from the patches to the results: apply, build, boot, selftests."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
@@ -32,17 +33,20 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
                 checkout = await held.enter_async_context(context.trees.checkout(tree, base))
                 commit = await apply(record, checkout, job)
         except PatchDoesNotApplyError:
-            return _findings(reached=Step.APPLY, facts={"apply": record.detail}, toolchain=None)
+            refusal = dict(record.detail)
+            first = refusal.pop("first", [])
+            return _findings(reached=Step.APPLY, facts={"apply": refusal, "first": first}, toolchain=None)
+        first = record.detail.get("first", [])
         try:
             async with recorder.step(Step.BUILD) as record:
                 image = await build(record, context.builder, checkout, profile, job=job, commit=commit)
         except BuildFailedError:
-            facts = {"build": record.detail, "commit": commit}
+            facts = {"build": record.detail, "commit": commit, "first": first}
             tools = await context.builder.inputs(profile)
             return _findings(reached=Step.BUILD, applied=True, facts=facts, toolchain=tools)
     tests = [name for name in image.tests if job.only is None or name in job.only]
     life = await boot_and_test(recorder, context.machine, image, profile, tests=tests)
-    return _lived(image, life, commit)
+    return _lived(image, life, commit=commit, first=first)
 
 
 def _profile(context: Context, job: Job) -> ProfileSettings:
@@ -62,7 +66,7 @@ def _findings(
     )
 
 
-def _lived(image: Image, life: Life, commit: str) -> Findings:
+def _lived(image: Image, life: Life, *, commit: str, first: Sequence[Mapping[str, Any]]) -> Findings:
     return Findings(
         reached=Step.SELFTESTS if life.end.ready else Step.BOOT,
         applied=True,
@@ -71,6 +75,7 @@ def _lived(image: Image, life: Life, commit: str) -> Findings:
         complete=life.complete,
         facts={
             "commit": commit,
+            "first": list(first),
             "image": image.key,
             "ending": life.boot.ending,
             "accelerator": life.boot.accelerator,

@@ -5,7 +5,7 @@ and `prerequisite-message-id` b4's; people write `Based-on:` and `Depends-on:` w
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.domain.trailer import Prerequisite, PrerequisiteKind
 
@@ -154,5 +154,7 @@ class _Stack:
         if named in self.unsaid:
             return
         self.unsaid.add(named)
-        about = {} if posted is None else {"root_id": posted.root_id, "title": posted.title, "label": posted.label}
-        self.found.append(Needed(named=named, problem=problem, **about))
+        lack = Needed(named=named, problem=problem)
+        if posted is not None:
+            lack = replace(lack, root_id=posted.root_id, title=posted.title, label=posted.label)
+        self.found.append(lack)

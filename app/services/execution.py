@@ -6,13 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, undefer
+from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import AttemptKind, Message, Patch, Revision, Run, RunState
 from app.db.queue import Priority, Task, enqueue
+from app.domain.trailer import PrerequisiteKind
 from app.services import attempts
 from app.services.attempts import Claim
 from app.services.records import clean_json
+
+_WITH_MAIL = (
+    select(Patch).join(Patch.message).options(undefer(Patch.diff), contains_eager(Patch.message).undefer(Message.raw))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +31,27 @@ class JobPatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobPrerequisite:
+    """What is applied before the run's own patches; `problem` says why it is not, where it has no patches.
+
+    `patch_id` is set where it was named by nothing else and is not at hand: the tree may have it.
+    """
+
+    called: str
+    root_id: str
+    title: str
+    label: str
+    patches: tuple[JobPatch, ...]
+    problem: str
+    patch_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One run to execute. `label` is None for a baseline; `files` steer the selection, `only` narrows it."""
+    """One run to execute. `label` is None for a baseline; `files` steer the selection, `only` narrows it.
+
+    `first` is what both a run and its baseline have applied before anything else.
+    """
 
     run_id: int
     label: str | None
@@ -37,6 +61,7 @@ class Job:
     profile: str
     files: tuple[str, ...]
     only: tuple[str, ...] | None
+    first: tuple[JobPrerequisite, ...]
     patches: tuple[JobPatch, ...]
 
 
@@ -52,20 +77,36 @@ def load_job(session: Session, run_id: int) -> Job:
         profile=run.profile,
         files=tuple(run.files),
         only=None if run.only is None else tuple(run.only),
+        first=tuple(_prerequisite(session, one) for one in run.prerequisites),
         patches=_patches(session, run.revision),
+    )
+
+
+def _prerequisite(session: Session, stored: Mapping[str, Any]) -> JobPrerequisite:
+    ids = stored["patches"]
+    rows = session.scalars(_WITH_MAIL.where(Message.message_id.in_(ids), Patch.inherited_from.is_(None)))
+    found = {one.message.message_id: _job_patch(one) for one in rows}
+    kind, _, value = stored["named"].partition(" ")
+    return JobPrerequisite(
+        called=stored["called"],
+        root_id=stored["root_id"],
+        title=stored["title"],
+        label=stored["label"],
+        patches=tuple(found[one] for one in ids),
+        problem=stored["problem"],
+        patch_id=value if kind == PrerequisiteKind.PATCH_ID and not ids else None,
     )
 
 
 def _patches(session: Session, revision: Revision | None) -> tuple[JobPatch, ...]:
     if revision is None:
         return ()
-    rows = session.scalars(
-        select(Patch)
-        .where(Patch.revision_id == revision.id)
-        .order_by(Patch.position)
-        .options(undefer(Patch.diff), joinedload(Patch.message).options(undefer(Message.raw)))
-    )
-    return tuple(JobPatch(position=one.position, title=one.title, raw=one.message.raw, diff=one.diff) for one in rows)
+    rows = session.scalars(_WITH_MAIL.where(Patch.revision_id == revision.id).order_by(Patch.position))
+    return tuple(_job_patch(one) for one in rows)
+
+
+def _job_patch(one: Patch) -> JobPatch:
+    return JobPatch(position=one.position, title=one.title, raw=one.message.raw, diff=one.diff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from app.domain.prerequisite import Needed, NeededPatch, Posted, change_and_vers
 from app.domain.trailer import Prerequisite, PrerequisiteKind
 
 
-def needed_of(session: Session, revision: Revision, *, why: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+def needed_of(session: Session, revision: Revision, *, why: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return what has to be applied before a revision, in order, as `Run.prerequisites` holds it.
 
     `why` says of what could not be fetched why not, by how it was named (`message-id 1@example.org`).
@@ -21,7 +21,7 @@ def needed_of(session: Session, revision: Revision, *, why: Mapping[str, str] | 
     if not revision.prerequisites:
         return []
     needed = needed_by(_posted(session, revision), lambda named: _look(session, named))
-    return [_row(one, why or {}) for one in needed]
+    return [_row(one, why) for one in needed]
 
 
 def to_apply(prerequisites: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

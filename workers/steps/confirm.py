@@ -15,7 +15,7 @@ from app.services.records import BootKey
 from workers.context import Context
 from workers.ports import Base, Image
 from workers.recorder import StepRecord
-from workers.steps.apply import apply_mails
+from workers.steps.apply import base_tree, patched_tree
 from workers.steps.build import image_of
 from workers.steps.selftests import Life, boot_quietly
 
@@ -118,7 +118,7 @@ class Confirmer:
         base = Base(commit=job.base_commit, reason=job.base_reason)
         try:
             async with self.context.trees.checkout(self.context.tree(job.tree), base) as checkout:
-                commit = await apply_mails(checkout, job) if patched else base.commit
+                commit = await (patched_tree(checkout, job) if patched else base_tree(checkout, job))
                 return await image_of(self.context.builder, checkout, self._profile, files=job.files, commit=commit)
         except (BuildFailedError, PatchDoesNotApplyError) as error:
             raise InfrastructureError(f"run {facts.run_id} built before and does not build here: {error}") from error

@@ -1,15 +1,19 @@
 """track: a thread fetched and stored, with runs for every revision that can be run and has not been."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from app.config import Settings
 from app.db.models import Thread, ThreadState
 from app.domain.message import parse_message, split_mbox
-from app.domain.series import Revision, parse_threads
+from app.domain.series import Conversation, Revision, parse_threads
 from app.errors import InfrastructureError, RerollError, SubmissionError
 from app.services import tracking
 from app.services.ingest import ingest, root_id
 from app.services.runs import BaseChoice, route
 from workers.context import Context
 from workers.steps.fetch import fetch_conversation
+from workers.steps.prerequisites import fetch_prerequisites
 
 
 async def track(context: Context, thread_id: int, *, last_try: bool) -> None:
@@ -28,7 +32,9 @@ async def track(context: Context, thread_id: int, *, last_try: bool) -> None:
     try:
         fetched = await fetch_conversation(context.archive, message_id)
         raws = [raw for mbox in fetched.threads for raw in split_mbox(mbox)]
-        bases, notes = await _bases(context, raws)
+        conversation = parse_threads(map(parse_message, raws))
+        needed = await fetch_prerequisites(context.archive, conversation)
+        bases, notes = await _bases(context, conversation, needed.not_fetched)
     except RerollError as error:
         again = isinstance(error, InfrastructureError) and not last_try
         with context.sessions.begin() as session:
@@ -39,23 +45,28 @@ async def track(context: Context, thread_id: int, *, last_try: bool) -> None:
             raise
         return
     with context.sessions.begin() as session:
+        for one in needed.threads:
+            along = tracking.fetched_along(session, one.message_id, needed_by=one.needed_by)
+            ingest(session, one.raws, thread_id=along)
         series = ingest(session, raws, thread_id=thread_id)
         tracking.add_missing_runs(session, context.settings, series, bases)
         tracking.fetched(session, thread_id, notes=[*fetched.notes, *notes])
 
 
-async def _bases(context: Context, raws: list[bytes]) -> tuple[dict[str, BaseChoice], list[str]]:
+async def _bases(
+    context: Context, conversation: Conversation, not_fetched: Mapping[str, str]
+) -> tuple[dict[str, BaseChoice], list[str]]:
     """Choose tree and base commit for every complete revision, by the Message-ID that stands for it."""
     bases: dict[str, BaseChoice] = {}
     notes: list[str] = []
-    for series in parse_threads(map(parse_message, raws)).series:
+    for series in conversation.series:
         for revision in series.revisions:
             try:
                 choice = await _base(context, context.settings, revision)
             except SubmissionError as error:
                 notes.append(f"{revision.label} is not run: {error}")
             else:
-                bases[root_id(revision)] = choice
+                bases[root_id(revision)] = replace(choice, not_fetched=not_fetched)
     return bases, list(dict.fromkeys(notes))
 
 

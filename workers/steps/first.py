@@ -1,0 +1,82 @@
+"""What a series needs, applied before it: for its run and for the baseline alike."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from app.domain.message import parse_message, patch_mail
+from app.domain.patch_id import patch_id
+from app.errors import PatchDoesNotApplyError
+from app.services.execution import Job, JobPatch, JobPrerequisite
+from workers.ports import Checkout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedFirst:
+    """What became of one prerequisite: of its `patches` so many were applied, and so many in the tree already.
+
+    With a `problem`, which follows "it needs X, which", nothing of it is in what is tested.
+    """
+
+    called: str
+    root_id: str
+    title: str
+    label: str
+    patches: int
+    applied: int = 0
+    present: int = 0
+    problem: str = ""
+
+
+async def apply_first(checkout: Checkout, job: Job) -> list[dict[str, object]]:
+    """Apply a job's prerequisites in order, each whole or not at all; return what became of each, as stored.
+
+    Raises:
+        InfrastructureError: git could not be run.
+    """
+    unknown = [one.patch_id for one in job.first if one.patch_id]
+    in_tree = await checkout.commits_of(unknown) if unknown else {}
+    return [asdict(await _apply_one(checkout, one, in_tree)) for one in job.first]
+
+
+async def _apply_one(checkout: Checkout, one: JobPrerequisite, in_tree: Mapping[str, str]) -> AppliedFirst:
+    if one.patch_id in in_tree:
+        return _became(one, present=1)
+    if one.problem:
+        return _became(one, problem=one.problem)
+    if await checkout.holds("".join(patch.diff for patch in one.patches)):
+        return _became(one, present=len(one.patches))
+    before = head = await checkout.head()
+    present = 0
+    for patch in one.patches:
+        try:
+            after = await checkout.am([patch_mail(parse_message(patch.raw))])
+        except PatchDoesNotApplyError as error:
+            if not await _is_in(checkout, patch):
+                await checkout.to(before)
+                said = f"patch {patch.position} ({patch.title}) is refused by {checkout.base.commit[:12]}"
+                return _became(one, problem=f"does not apply: {said}; git said: {error.git_said}")
+            present += 1
+        else:
+            # git-am(1) passes over a patch that changes nothing any more.
+            present += after == head
+            head = after
+    return _became(one, applied=len(one.patches) - present, present=present)
+
+
+async def _is_in(checkout: Checkout, patch: JobPatch) -> bool:
+    """Tell whether a patch that does not apply is in the tree already, as it is or changed by what came after it."""
+    known = patch_id(patch.diff)
+    return await checkout.holds(patch.diff) or bool(known and await checkout.commits_of([known]))
+
+
+def _became(one: JobPrerequisite, *, applied: int = 0, present: int = 0, problem: str = "") -> AppliedFirst:
+    return AppliedFirst(
+        called=one.called,
+        root_id=one.root_id,
+        title=one.title,
+        label=one.label,
+        patches=len(one.patches) or present,
+        applied=applied,
+        present=present,
+        problem=problem,
+    )
