@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 _COUNTS = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))?")
 _BLANKS = str.maketrans("", "", " \t\r\n")
@@ -13,14 +14,14 @@ class _PatchId:
 
     def __init__(self) -> None:
         self._sum = bytearray(20)
-        self._hash = hashlib.sha1(usedforsecurity=False)
+        self._hashed: list[str] = []  # of the file at hand; stripped and hashed at once, which is what costs
         self._before = self._after = _IN_HEADER
         self._binary = False
         self._blobs = ("", "")
 
     def line(self, line: str) -> bool:
         """Take one line; False when the patch has ended."""
-        if line.startswith("\\ ") and len(line) > 11:
+        if line[:2] == "\\ " and len(line) > 11:
             return True
         if self._before == _IN_HEADER and not self._header(line):
             return line.startswith(("index ", "GIT binary patch", "Binary files"))
@@ -37,16 +38,17 @@ class _PatchId:
                 return False
             self._flush()
             self._before = self._after = _IN_HEADER
-        self._before -= line[:1] in ("-", " ")
-        self._after -= line[:1] in ("+", " ")
-        self._hash.update(line.translate(_BLANKS).encode("utf-8", "replace"))
+        first = line[:1]
+        self._before -= first in ("-", " ")
+        self._after -= first in ("+", " ")
+        self._hashed.append(line)
         return True
 
     def _header(self, line: str) -> bool:
         """Whether the line, inside a file's header, goes on to be hashed."""
         if line.startswith(("GIT binary patch", "Binary files")):
             self._binary, self._before = True, 0
-            self._hash.update("".join(self._blobs).encode())
+            self._hashed += self._blobs
             self._flush()
             return False
         if line.startswith("index "):
@@ -61,11 +63,12 @@ class _PatchId:
     def _flush(self) -> None:
         # A sum of bytes with carry, so that the order of files does not matter.
         carry = 0
-        for at, byte in enumerate(self._hash.digest()):
+        text = "".join(self._hashed).translate(_BLANKS).encode("utf-8", "replace")
+        for at, byte in enumerate(hashlib.sha1(text, usedforsecurity=False).digest()):
             carry += self._sum[at] + byte
             self._sum[at] = carry & 0xFF
             carry >>= 8
-        self._hash = hashlib.sha1(usedforsecurity=False)
+        self._hashed = []
 
     def finish(self) -> str:
         """The sum over all files, as 40 hex digits."""
@@ -77,10 +80,12 @@ def _hunk(counts: re.Match[str]) -> tuple[int, int]:
     return (int(counts[1]) if counts[1] else 1, int(counts[2]) if counts[2] else 1)
 
 
+@lru_cache(maxsize=1024)
 def patch_id(diff: str) -> str:
     """`git patch-id --stable` of a git diff: 40 hex digits that blanks, line numbers and file order do not change.
 
-    `diff` starts at its first `diff --git` line; a diff without one has no patch-id for git and gets "".
+    `diff` starts at its first `diff --git` line; a diff without one has no patch-id for git and gets "". The answers
+    for the last diffs are kept: linking, storing and comparing all ask.
     """
     start = 0 if diff.startswith("diff ") else diff.find("\ndiff ") + 1
     if not diff.startswith("diff ", start):
