@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Patch, Report, Revision, Run, RunState, Series, Step, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
+from app.domain.decision import DecisionKind
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
 from tests import factories as make
@@ -59,6 +60,7 @@ def add_example(session: Session) -> Example:
     for run in runs:
         run.baseline_id = baseline.id
     _comments(session, revisions, thread)
+    _decisions(session, revisions)
     log_step = _steps(session, runs)
     enqueue(session, Task.JUDGE, pool="default", priority=Priority.JUDGE, run_id=runs[3].id)
     enqueue(session, Task.TRACK, pool="default", priority=Priority.TRACK, thread_id=failed.id)
@@ -77,11 +79,23 @@ def add_example(session: Session) -> Example:
 
 
 def _revision(session: Session, series: Series, thread: Thread, number: int, day: int) -> Revision:
-    older = {"link_to": f"v{number - 1}", "link_reason": "change-id"} if number > 1 else {}
+    older = {"link_to": f"v{number - 1}", "link_reason": "change-id", "link_strength": 5} if number > 1 else {}
     posted = NOW - timedelta(days=day, hours=2)
     return make.add_revision(
         session, series, f"v{number}", titles=TITLES, position=number - 1, thread=thread, posted_at=posted,
         base_commit=make.BASE, **older,
+    )  # fmt: skip
+
+
+def _decisions(session: Session, revisions: list[Revision]) -> None:
+    v1, v2, v3, v4 = revisions
+    v4.supersedes = [v3.root_id]
+    v4.prerequisites = ["change-id 20260127-rings-8f3a:v2", "message-id elsewhere@example.org", f"patch-id {'5c' * 20}"]
+    undone = {"undone_by": "ben's desk", "undone_at": NOW - timedelta(hours=1)}
+    split = {"parted_from": v1.root_id, "note": "another design", "created_at": NOW - timedelta(days=2)}
+    make.add_decision(session, DecisionKind.SPLIT, v2, **split, **undone)
+    make.add_decision(
+        session, DecisionKind.LINK, v3, v2, note="Renamed after v2.", created_at=NOW - timedelta(hours=3)
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from app.db.models import (
     AttemptKind,
     Change,
     Comment,
+    Decision,
     LogChunk,
     Message,
     MessageKind,
@@ -31,6 +32,7 @@ from app.db.models import (
     ThreadState,
     Worker,
 )
+from app.domain.decision import DecisionKind
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
 
@@ -214,6 +216,19 @@ def add_comment(
     session.add(comment)
     session.flush()
     return comment
+
+
+def add_decision(
+    session: Session, kind: DecisionKind, revision: Revision, to: Revision | None = None, **values: Any
+) -> Decision:
+    """Insert what a person decided, as it is on record; the series are not read again."""
+    decision = Decision(
+        kind=kind, message_id=revision.root_id, to_message_id=to.root_id if to else None,
+        **({"note": "", "decided_by": "ann's laptop", "created_at": NOW} | values),
+    )  # fmt: skip
+    session.add(decision)
+    session.flush()
+    return decision
 
 
 def add_run(

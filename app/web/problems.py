@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from app.errors import InfrastructureError, NotFoundError, SubmissionError
+from app.web import moved
 from app.web.render import render_error
 from app.web.security import SignInNeededError
 
@@ -111,4 +112,5 @@ def install(app: FastAPI) -> None:
     for lost in (OperationalError, InterfaceError):
         app.add_exception_handler(lost, _no_database)
     app.add_exception_handler(SignInNeededError, _sign_in)
+    app.add_exception_handler(moved.SeriesMovedError, moved.redirect)
     app.add_exception_handler(Exception, _unexpected)

@@ -25,6 +25,7 @@ from app.web.api.schemas import (
     VerdictShape,
 )
 from app.web.api.shapes import comment_shape, found, listing, patch_line, revision_shape, series_shape
+from app.web.moved import moved_or_missing
 from app.web.parameters import Config, Id, IdQuery, Paged, Read, Words, Write
 from app.web.security import Bearer
 
@@ -48,10 +49,12 @@ def list_series(
     return listing(request, page, lambda series: series_shape(series, runs))
 
 
-@router.get("/series/{series_id}")
+@router.get("/series/{series_id}", responses={307: {"description": "It is part of another series now: see Location"}})
 def get_series(series_id: Id, session: Read) -> SeriesShape:
     """Return one series with its revisions."""
-    series = found(queries.get_series(session, series_id), "series", series_id)
+    series = queries.get_series(session, series_id)
+    if series is None:
+        raise moved_or_missing(session, series_id)
     return series_shape(series, runs_of_revisions(session, [revision.id for revision in series.revisions]))
 
 

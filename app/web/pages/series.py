@@ -13,8 +13,8 @@ from app.db.queries import threads as thread_queries
 from app.db.queries.paging import Window
 from app.db.queries.runs import change_counts, runs_of_revisions
 from app.domain.outcome import Verdict
-from app.errors import NotFoundError
 from app.web.mboxrd import download
+from app.web.moved import moved_or_missing
 from app.web.pages.lists import Pager, pager
 from app.web.pages.series_page import series_page
 from app.web.parameters import Config, Id, Read, SessionFactory, Words
@@ -96,12 +96,12 @@ def show_series(
     """Show one series; `revision` is the label of the one to look at, the newest without it."""
     series = queries.get_series(session, series_id)
     if series is None or not series.revisions:
-        raise NotFoundError(f"there is no series {series_id}")
+        raise moved_or_missing(session, series_id, revision)
     chosen = series.revisions[-1]
     if revision is not None:
         chosen = next((one for one in reversed(series.revisions) if one.label == revision), None) or chosen
         if chosen.label != revision:
-            raise NotFoundError(f"series {series_id} has no revision {revision!r}")
+            raise moved_or_missing(session, series_id, revision)
     return render(request, "series/show.html", series_page(session, settings, series, chosen))
 
 
@@ -110,5 +110,5 @@ def download_series(series_id: Id, session: Read, sessions: SessionFactory) -> R
     """Send all mails of a series as an mbox."""
     mails = thread_queries.mails_of_series(session, series_id)
     if not mails:
-        raise NotFoundError(f"there is no series {series_id}")
+        raise moved_or_missing(session, series_id)
     return download(sessions, mails, f"series-{series_id}")

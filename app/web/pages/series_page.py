@@ -23,6 +23,7 @@ from app.domain.outcome import ChangeClass
 from app.web.evidence import Evidence, read_evidence
 from app.web.mailtext import BODY_LIMIT, Said, said
 from app.web.matrix import Column, Facts, Matrix, build_matrix, differing
+from app.web.pages.series_links import Links, series_links
 from app.web.words import VERDICT_TONES, Chip, Statement, Tone, revision_chips, split_sentence
 
 MOST_COMMENTS = 60
@@ -90,6 +91,7 @@ class SeriesPage:
     report: Report | None
     reproduce: str
     profiles: Sequence[str]
+    links: Links
     place: str = "series"
 
     @property
@@ -138,6 +140,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         report=newest_report(session, chosen.id),
         reproduce=_reproduce(chosen, run, changes),
         profiles=sorted(settings.profiles, key=lambda name: name != settings.default_profile),
+        links=series_links(session, series, chosen),
     )
 
 

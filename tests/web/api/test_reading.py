@@ -21,7 +21,7 @@ async def got(site: Site, path: str, **params: Any) -> Any:
 async def test_every_reading_operation_of_the_document_answers_in_its_own_shape(site: Site) -> None:
     """FastAPI checks each answer against its shape; here every one of them is asked for once."""
     ids = {"revision_id": site.example.revisions[3].id, "run_id": site.example.runs[3].id}
-    ids |= dict.fromkeys(("thread_id", "series_id", "comment_id", "report_id"), 1)
+    ids |= dict.fromkeys(("thread_id", "series_id", "comment_id", "report_id", "decision_id"), 1)
     ids |= {"step_id": site.example.log_step.id, "patch_id": site.example.patch.id}
     async with site.client() as client:
         document = (await client.get("/api/v1/openapi.json")).json()
@@ -42,7 +42,7 @@ async def test_the_document_names_operations_once_and_gives_examples(site: Site)
     assert all(one.get("description") for one in operations)
     assert document["components"]["schemas"]["TrackRequest"]["properties"]["reference"]["examples"]
     writing = [one["operationId"] for one in operations if "security" in one]
-    assert writing == ["track_thread", "rerun_revision"]
+    assert writing == ["track_thread", "rerun_revision", "make_decision", "undo_decision"]
 
 
 async def test_a_series_says_what_became_of_each_revision(site: Site) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from app.db.models import Comment, Message, Patch, Result, Revision, Run, Series, Test, Thread
+from app.db.models import Comment, Decision, Message, Patch, Result, Revision, Run, Series, Test, Thread
 from app.db.queue import Priority, Task, enqueue
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.web.render import environment
@@ -258,7 +258,8 @@ def _poison(session: Session) -> None:
     """Write hostile text wherever mails or guests can."""
     texts: dict[type, tuple[str, ...]] = {
         Series: ("title", "author_name", "author_email"),
-        Revision: ("title", "author_name", "author_email", "link_reason"),
+        Revision: ("title", "author_name", "author_email", "link_reason", "change_id"),
+        Decision: ("note", "decided_by"),
         Message: ("subject", "author_name", "author_email", "body"),
         Patch: ("title", "diff", "inherited_from"),
         Comment: ("bot",),
@@ -270,6 +271,8 @@ def _poison(session: Session) -> None:
         for number, row in enumerate(session.query(model)):
             for name in names:
                 setattr(row, name, f"{EVIL}{number}" if model is Test else EVIL)
+    for revision in session.query(Revision):
+        revision.supersedes, revision.prerequisites = [EVIL], [f"message-id {EVIL}", f"patch-id {EVIL}"]
     for run in session.query(Run):
         error = dict.fromkeys(("file", "line", "message", "excerpt", "patch_title", "grounds"), EVIL)
         run.evidence = {
