@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.address import Address
+from app.domain.item import NEAR
 from app.domain.linking import like_titles, plain_title
 from app.domain.message import Message
 from app.domain.patch_id import patch_id
-from app.domain.posting import NEAR, sender_keys
+from app.domain.posting import sender_keys
 from app.domain.subject import Subject, parse_subject
 from app.domain.trailer import parse_declared
 

@@ -11,8 +11,9 @@ from enum import IntEnum
 from app.domain.changelog import RevisionLink, revision_links
 from app.domain.decision import Decision, decide
 from app.domain.diff import changed_lines
+from app.domain.item import same_person
 from app.domain.patch_id import patch_id
-from app.domain.posting import Grouping, Posting, same_person, sender_keys
+from app.domain.posting import Grouping, Posting, sender_keys
 from app.domain.subject import kernel_of
 from app.domain.trailer import Declared, parse_declared
 

@@ -3,21 +3,14 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 from app.domain.address import Address
+from app.domain.item import AT_ONCE, NEAR, Item, Role, read_items, same_person
 from app.domain.message import Message
-from app.domain.subject import Subject, parse_subject
-from app.domain.thread import above, roots
+from app.domain.subject import Subject
 
 LOOK_BACK = 16  # unthreaded postings of one sender that a patch is compared with
-NEAR = timedelta(hours=2)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PULL_TEXT = re.compile(
-    r"^(?:The following changes since commit [0-9a-f]{7,}|are available in the [Gg]it repository at)", re.MULTILINE
-)
 # What one invocation of a tool leaves in all its Message-IDs: git send-email `<time>.<pid>-<n>-who`, git
 # format-patch --thread `<hash>.<time>.git.who`, b4 `<date>-<slug>-v<n>-<n>-<hash>`.
 _STEMS = (
@@ -25,36 +18,6 @@ _STEMS = (
     re.compile(r"[^.@]+(\.\d{9,11}\.git\.[^@]*)@"),
     re.compile(r"(.+-v\d+)-\d+-[0-9a-f]{12}@"),
 )
-
-
-class Role(StrEnum):
-    """What a mail is by itself, before its thread is looked at."""
-
-    COVER = "cover"
-    PATCH = "patch"
-    PULL = "pull request"
-    ELSEWHERE = "patch for another project"
-    NO_DIFF = "patch without a diff"
-    REPLY = "reply"
-    NOTICE = "notice about a patch"
-    TALK = "talk"
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Item:
-    """A mail with its subject and role, and where it hangs."""
-
-    message: Message
-    subject: Subject
-    role: Role
-    root: str
-    parent: str | None
-    above: str | None = None  # the nearest cover or patch over it
-
-    @property
-    def when(self) -> datetime:
-        """Its date; a mail without one sorts first."""
-        return self.message.date or _EPOCH
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -97,76 +60,9 @@ class Grouping:
     owner: dict[str, Posting]
 
 
-def same_person(one: Address, other: Address) -> bool:
-    """Whether two addresses are one person's: the same address, or the same full name."""
-    if one.key and one.key == other.key:
-        return True
-    return " " in one.name and one.name.lower() == other.name.lower()
-
-
-def role_of(message: Message, subject: Subject) -> Role:
-    """What a mail is by its subject and content alone."""
-    has_diff = message.diff is not None
-    if subject.is_reply:
-        role = Role.REPLY
-    elif subject.is_notice:
-        role = Role.NOTICE
-    elif subject.is_pull or (not has_diff and not subject.numbered and _PULL_TEXT.search(message.body)):
-        role = Role.PULL
-    elif subject.elsewhere and (subject.is_patch or has_diff):
-        role = Role.ELSEWHERE
-    elif subject.numbered and subject.position == 0:
-        role = Role.COVER
-    elif has_diff:
-        announced = subject.is_patch or subject.rfc or subject.resend or subject.versioned or bool(subject.tags)
-        role = Role.PATCH if announced or message.in_reply_to is None else Role.REPLY
-    else:
-        role = Role.NO_DIFF if subject.is_patch else Role.TALK
-    return role
-
-
 def group(messages: Mapping[str, Message], parents: Mapping[str, str | None]) -> Grouping:
     """Gather covers and patches into postings. What is in no posting has no owner."""
-    root = roots(messages, parents)
-    items = {}
-    for key, message in messages.items():
-        subject = parse_subject(message.subject)
-        role = role_of(message, subject)
-        items[key] = Item(message=message, subject=subject, role=role, root=root[key], parent=parents[key])
-    _unnumbered_covers(items)
-    nearest = above(parents, {key for key, item in items.items() if item.role in (Role.COVER, Role.PATCH)})
-    for key, item in items.items():
-        item.above = nearest[key]
-        if item.above is not None:
-            item.subject = _revision_not_kernel(item, items[item.above])
-    return _Gatherer(items).gather()
-
-
-def _revision_not_kernel(item: Item, over: Item) -> Subject:
-    """`v6.1` names a kernel, except where its author answers the v6 of these very patches with it."""
-    subject, older = item.subject, over.subject
-    tag = next((tag for tag in subject.tags if tag.lower().startswith(f"v{older.version}.")), None)
-    minor = tag.rpartition(".")[2] if tag else ""
-    if tag is None or subject.versioned or not older.versioned or not minor.isdigit() or subject.total != older.total:
-        return subject
-    if not same_person(item.message.author, over.message.author):
-        return subject
-    tags = tuple(each for each in subject.tags if each != tag)
-    return replace(subject, version=older.version, minor=int(minor), versioned=True, tags=tags)
-
-
-def _unnumbered_covers(items: dict[str, Item]) -> None:
-    """A cover letter without 0/N is known by the numbered patches that its author sent in answer to it."""
-    announced: set[str] = set()
-    for item in items.values():
-        if item.role is Role.PATCH and item.subject.numbered and item.parent is not None:
-            over = items[item.parent]
-            if over.role in (Role.NO_DIFF, Role.TALK) and not over.subject.numbered:
-                soon = over.role is Role.NO_DIFF or over.subject.rfc or abs(item.when - over.when) <= NEAR
-                if soon and same_person(over.message.author, item.message.author):
-                    announced.add(item.parent)
-    for key in announced:
-        items[key].role = Role.COVER
+    return _Gatherer(read_items(messages, parents)).gather()
 
 
 class _Gatherer:
@@ -186,7 +82,7 @@ class _Gatherer:
         for item in ordered:
             if item.role is Role.PATCH:
                 self._place(item)
-        self._adopt_versions()
+        self._adopt()
         self._postings = [each for each in self._postings if each.cover or each.patches]
         return Grouping(items=self._items, postings=self._postings, owner=self._owner)
 
@@ -281,25 +177,68 @@ class _Gatherer:
         other_run = stem is not None and posting.stem is not None
         return 10 + _alike(item, posting) - (5 if other_run else 0)
 
-    def _adopt_versions(self) -> None:
-        """A cover that forgot its version, or has a wrong one, has it from its patches when none shares its number."""
+    def _adopt(self) -> None:
+        """Give a cover that has no patches those that were meant for it, though the subjects do not agree.
+
+        It forgot its version or its number of patches, or has wrong ones: the patches know better. Where they hang
+        under nothing, it is theirs if it was sent right before them and nothing else can be meant.
+        """
         below: dict[str, list[Posting]] = defaultdict(list)
+        beside: dict[tuple[str, int], list[Posting]] = defaultdict(list)
         for posting in self._postings:
             if posting.cover is None and posting.head.above is not None:
                 below[posting.head.above].append(posting)
+            elif posting.cover is None and posting.head.subject.numbered:
+                beside[posting.author.key, posting.total].append(posting)
         for posting in self._postings:
-            if posting.cover is None or posting.patches:
-                continue
-            for other in below[posting.cover.message.message_id][:1]:
-                if _sent_under(other, posting.cover) and other.total == posting.total:
-                    posting.patches, other.patches = other.patches, {}
-                    posting.version, posting.minor, posting.versioned = other.version, other.minor, other.versioned
-                    self._owner.update((item.message.message_id, posting) for item in posting.patches.values())
+            if posting.cover is not None:
+                for other in below[posting.cover.message.message_id]:
+                    if _continues(other, posting) if posting.patches else _meant_for(other, posting.cover):
+                        self._merge(posting, other)
+                together = beside[posting.author.key, posting.total]
+                if not posting.patches and posting.cover.parent is None and together:
+                    self._adopt_one(posting, posting.cover, together)
+
+    def _adopt_one(self, posting: Posting, cover: Item, together: list[Posting]) -> None:
+        meant = [each for each in together if each.patches and _sent_right_after(each, cover)]
+        if len(meant) == 1:
+            self._merge(posting, meant[0])
+
+    def _merge(self, posting: Posting, other: Posting) -> None:
+        if not posting.patches:
+            posting.total = other.total
+            if other.versioned:
+                posting.version, posting.minor, posting.versioned = other.version, other.minor, True
+        posting.patches.update(other.patches)
+        self._owner.update((item.message.message_id, posting) for item in other.patches.values())
+        other.patches = {}
 
 
-def _sent_under(posting: Posting, cover: Item) -> bool:
-    together = not cover.subject.versioned or abs(posting.head.when - cover.when) <= NEAR
+def _meant_for(posting: Posting, cover: Item) -> bool:
+    at_once = abs(posting.head.when - cover.when) <= NEAR
+    if posting.total != cover.subject.total and not (at_once and same_person(posting.author, cover.message.author)):
+        return False
+    together = not cover.subject.versioned or at_once
     return together and all(item.above == cover.message.message_id for item in posting.patches.values())
+
+
+def _continues(posting: Posting, older: Posting) -> bool:
+    """Whether patches under a cover go on where its own end: 4/4 after 3/3."""
+    positions = sorted(posting.patches)
+    last = max(older.patches)
+    return (
+        bool(positions)
+        and positions == list(range(last + 1, last + 1 + len(positions)))
+        and last >= older.total
+        and (not posting.versioned or posting.version == older.version)
+        and same_person(posting.author, older.author)
+    )
+
+
+def _sent_right_after(posting: Posting, cover: Item) -> bool:
+    one_version = not posting.versioned or not cover.subject.versioned or posting.version == cover.subject.version
+    at_once = all(abs(item.when - cover.when) <= AT_ONCE for item in posting.patches.values())
+    return one_version and at_once and posting.head.subject.position == 1
 
 
 def _numbers_fit(subject: Subject, posting: Posting) -> bool:

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from app.domain.address import Address
 from app.domain.decision import Decision
+from app.domain.item import Item, Role
 from app.domain.linking import Linked, Reason, link
 from app.domain.message import Message
-from app.domain.posting import Grouping, Item, Posting, Role, group
+from app.domain.posting import Grouping, Posting, group
 from app.domain.review import Comment, read_comment
 from app.domain.thread import deduplicate, parents
 from app.domain.trailer import Prerequisite
@@ -132,7 +133,7 @@ def _replies(grouping: Grouping) -> tuple[dict[int, list[Comment]], tuple[Other,
             other.append(_other(item))
             continue
         posting = grouping.owner[target.message.message_id]
-        is_cover = posting.cover is target
+        is_cover = posting.cover is target or (item.above is None and item.subject.position == 0)
         comment = read_comment(
             item.message,
             answers=item.parent,
@@ -154,7 +155,9 @@ def _target(item: Item, grouping: Grouping, by_subject: Mapping[str, Item | None
         return None
     if item.above is not None:
         return grouping.items[item.above]
-    return by_subject.get(_full(item)) if item.role is Role.REPLY else None
+    if item.role is not Role.REPLY:
+        return None
+    return by_subject.get(_full(item)) or by_subject.get(_absent_cover(item))
 
 
 def _unique_subjects(grouping: Grouping) -> dict[str, Item | None]:
@@ -162,12 +165,22 @@ def _unique_subjects(grouping: Grouping) -> dict[str, Item | None]:
     for key in grouping.owner:
         item = grouping.items[key]
         found[_full(item)] = None if _full(item) in found else item
+    for posting in grouping.postings:
+        if posting.cover is None and posting.head.subject.numbered:
+            absent = _absent_cover(posting.head)
+            found[absent] = None if absent in found else posting.head
     return found
 
 
 def _full(item: Item) -> str:
     subject = item.subject
     return f"{subject.rfc} {subject.version} {subject.position}/{subject.total} {subject.title.lower()}"
+
+
+def _absent_cover(item: Item) -> str:
+    """A name for the cover letter of a posting that came without it, or of what answers one, within one thread."""
+    subject = item.subject
+    return f"{item.root} {subject.version} {'0' if item.role is Role.PATCH else subject.position}/{subject.total}"
 
 
 def _other(item: Item) -> Other:

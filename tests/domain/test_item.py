@@ -3,8 +3,8 @@
 import pytest
 
 from app.domain.address import Address
+from app.domain.item import Role, role_of, same_person
 from app.domain.message import parse_message
-from app.domain.posting import Role, role_of, same_person
 from app.domain.subject import parse_subject
 from tests.domain.threads import change
 
