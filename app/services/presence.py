@@ -13,10 +13,11 @@ GONE_AFTER = timedelta(hours=1)
 """A worker not heard of for so long is taken off the list."""
 
 
-def seen(session: Session, *, worker: str, pool: str, machine: Mapping[str, str]) -> None:
-    """Note that a worker is there; `machine` holds its accelerator and its tools' versions."""
+def seen(session: Session, *, worker: str, pool: str, machine: Mapping[str, str], doing: str | None) -> None:
+    """Note that a worker is there; `machine` holds accelerator and tools' versions, `doing` is None where it waits."""
     tools = dict(machine)
-    values = {"pool": pool, "accelerator": tools.pop("accelerator", None), "toolchain": tools, "seen_at": func.now()}
+    accelerator = tools.pop("accelerator", None)
+    values = {"pool": pool, "accelerator": accelerator, "toolchain": tools, "doing": doing, "seen_at": func.now()}
     session.execute(
         upsert(Worker).values(name=worker, **values).on_conflict_do_update(index_elements=[Worker.name], set_=values)
     )

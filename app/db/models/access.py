@@ -21,7 +21,7 @@ class Token(Base):
 
 
 class Worker(Base):
-    """A worker process, by the name `host/pid/start`; gone when its heartbeat stops."""
+    """A worker process, by the name `host/pid`; gone an hour after its heartbeat stops."""
 
     __tablename__ = "workers"
 
