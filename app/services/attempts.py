@@ -25,14 +25,14 @@ class Claim:
 
 
 def claim(session: Session, run_id: int, kind: AttemptKind, *, worker: str) -> Claim | None:
-    """Start the next attempt of a run; None where there is nothing left to do for this kind of attempt.
+    """Start the next attempt of a run; None where there is nothing to do for this kind: no results yet, or already.
 
     An attempt that is still open belonged to a worker that was lost; it is closed as such.
     """
     run = session.scalar(select(Run).where(Run.id == run_id).with_for_update())
     if run is None or run.state is RunState.DONE:
         return None
-    if kind is AttemptKind.EXECUTE and run.results_attempt is not None:
+    if (kind is AttemptKind.JUDGE) is (run.results_attempt is None):
         return None
     session.execute(
         update(Attempt)
