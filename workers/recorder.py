@@ -31,7 +31,7 @@ class StepRecord:
         self.outcome = Outcome.PASS
         self.summary = ""
         self.detail: dict[str, Any] = {}
-        self.refused: RerollError | None = None
+        self.refused: Exception | None = None
         self._logs: dict[str, _Log] = {}
         self._results: list[tuple[BootKey, TestResult]] = []
 
@@ -145,7 +145,7 @@ class Recorder:
             while True:
                 await asyncio.sleep(FLUSH_EVERY_S)
                 self.write(lambda session: record.store(session, self.held))
-        except RerollError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by the step
             record.refused = error
             if work is not None:
                 work.cancel()

@@ -7,7 +7,7 @@ from app.db.models import AttemptKind
 from app.db.queue import Task
 from app.domain.outcome import Verdict
 from app.errors import FencedError, InfrastructureError
-from app.services import attempts, execution, judging, reporting
+from app.services import attempts, execution, judging, reporting, tracking
 from app.services.attempts import Claim
 from workers.context import Context
 from workers.execution import execute
@@ -43,7 +43,20 @@ def _context(job: JobContext) -> Context:
 
 async def track_thread(job: JobContext, *, thread_id: int) -> None:
     """Fetch a thread and store what is new in it, with runs for what can be run."""
-    await track(_context(job), thread_id, last_try=job.job.attempts + 1 >= TRIES)
+    context, before = _context(job), job.job.attempts
+    if before >= TRIES:  # whoever comes to its end does not raise in the last try
+        _give_up(context, thread_id, f"gave up after {before} tries: the worker was lost, or its database")
+        return
+    last_try = before + 1 >= TRIES
+    try:
+        await track(context, thread_id, last_try=last_try)
+    except InfrastructureError:
+        raise
+    except Exception as error:
+        log.exception("trouble of ours", thread=thread_id)
+        if not last_try:
+            raise
+        _give_up(context, thread_id, f"unexpected {type(error).__name__}: {error}")
 
 
 async def execute_run(job: JobContext, *, run_id: int) -> None:
@@ -90,6 +103,11 @@ async def mail_report(job: JobContext, *, report_id: int) -> None:
     """Send one report, once."""
     context = _context(job)
     await send_report(context.sessions, context.settings, context.mailer, context.archive, report_id)
+
+
+def _give_up(context: Context, thread_id: int, why: str) -> None:
+    with context.sessions.begin() as session:
+        tracking.failed(session, thread_id, why)
 
 
 def _claim(context: Context, run_id: int, kind: AttemptKind) -> Claim | None:

@@ -23,7 +23,7 @@ from app.db.models import (
 from app.domain.message import parse_message
 from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
 from app.domain.outcome import Step as StepName
-from app.errors import FencedError, InfrastructureError
+from app.errors import BuildFailedError, FencedError, InfrastructureError
 from app.services import attempts, records, tracking
 from app.services.rerun import rerun
 from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, make_tree, post, progs
@@ -317,3 +317,81 @@ async def test_a_step_stops_when_its_attempt_is_replaced(house, monkeypatch):
 
     with pytest.raises(FencedError):
         await asyncio.wait_for(slow_step(), timeout=10)
+
+
+async def test_a_baseline_that_trouble_of_ours_ended_is_made_again_when_a_run_is_asked_for(house):
+    house.builder.trouble = [InfrastructureError("the disk is full")] * 2 * attempts.MAX_ATTEMPTS
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    assert house.run("v1").verdict is Verdict.INCONCLUSIVE
+    with house.sessions.begin() as session:
+        again = rerun(session, house.settings, revision_id=1, requested_by="tests")[0].id
+    await house.work()
+    with house.sessions() as session:
+        assert session.get_one(Run, again).verdict is Verdict.CLEAN
+
+
+async def test_a_judge_leaves_a_run_alone_that_is_to_be_executed_again(house):
+    """Two entries for the judge, the first of which has sent run and baseline back: the second has nothing to judge."""
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    run = house.run("v1")
+    with house.sessions.begin() as session:
+        again = session.get_one(Run, run.id)
+        again.state, again.results_attempt = RunState.QUEUED, None
+        assert attempts.claim(session, run.id, AttemptKind.JUDGE, worker="here/1") is None
+        assert attempts.claim(session, run.id, AttemptKind.EXECUTE, worker="here/1") is not None
+
+
+async def test_a_bug_in_tracking_fails_the_thread_and_says_so(house, monkeypatch):
+    async def broken(*_arguments, **_named):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("workers.tasks.track", broken)
+    await house.track("a@example.org")
+    with house.sessions() as session:
+        thread = session.scalars(select(Thread)).one()
+    assert (thread.state, thread.error) == (ThreadState.FAILED, "unexpected ZeroDivisionError: a bug")
+
+
+async def test_a_thread_that_costs_its_worker_each_time_is_given_up(house):
+    with house.sessions.begin() as session:
+        tracking.track(session, "a@example.org", requested_by="tests")
+        session.execute(text("UPDATE procrastinate_jobs SET attempts = 5"))
+    await house.work()
+    with house.sessions() as session:
+        thread = session.scalars(select(Thread)).one()
+    assert thread.state is ThreadState.FAILED
+    assert "the worker was lost" in thread.error
+
+
+async def test_a_failure_to_store_what_a_step_says_is_not_lost(house, monkeypatch):
+    """Neither results nor the error may vanish because it is no error that was thought of."""
+    monkeypatch.setattr(recorder, "FLUSH_EVERY_S", 0.01)
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    with house.sessions.begin() as session:
+        run = session.get_one(Run, house.run("v1").id)
+        run.state = RunState.WAITING
+        held = attempts.claim(session, run.id, AttemptKind.JUDGE, worker="here/1")
+
+    def broken(*_arguments):
+        raise ZeroDivisionError("a bug")
+
+    async def slow_step():
+        async with recorder.Recorder(house.sessions, held).step(StepName.JUDGE) as record:
+            monkeypatch.setattr(records, "store_results", broken)
+            record.result(records.BootKey(), TestResult(suite="s", name="n", outcome=Outcome.PASS))
+            await asyncio.sleep(30)
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        await asyncio.wait_for(slow_step(), timeout=10)
+
+
+async def test_a_base_that_did_not_build_is_built_again_when_a_run_is_asked_for(house):
+    """What it lacked may have been a package of this host."""
+    house.builder.trouble = [BuildFailedError(target="the kernel", exit_code=2)] * 2
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    assert "base is broken" in house.run("v1").sentence
+    with house.sessions.begin() as session:
+        again = rerun(session, house.settings, revision_id=1, requested_by="tests")[0].id
+    await house.work()
+    with house.sessions() as session:
+        assert session.get_one(Run, again).verdict is Verdict.CLEAN
