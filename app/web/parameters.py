@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from sqlalchemy.orm import Session
 
 from app.config import Settings
@@ -56,6 +56,10 @@ def window(
     return Window(page=page, limit=limit)
 
 
+def _chosen(value: str | None) -> str | None:
+    return value or None
+
+
 Config = Annotated[Settings, Depends(settings_of)]
 SessionFactory = Annotated[Sessions, Depends(sessions_of)]
 Read = Annotated[Session, Depends(reading, scope="function")]
@@ -64,4 +68,6 @@ Paged = Annotated[Window, Depends(window)]
 Id = Annotated[int, Path(ge=1, le=BIGGEST_ID)]
 IdQuery = Annotated[int | None, Query(ge=1, le=BIGGEST_ID)]
 Words = Annotated[str, StringConstraints(max_length=300, strip_whitespace=True), AfterValidator(_without_nul)]
+OrAny = BeforeValidator(_chosen)
+"""Beside an enum or None: an empty choice of a form is none. (`Enum | str` would take every choice for a string.)"""
 Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,80}$")]

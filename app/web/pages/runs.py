@@ -21,7 +21,7 @@ from app.web.evidence import Evidence, Named, named, read_evidence
 from app.web.forms import Fields
 from app.web.pages.lists import Pager, pager
 from app.web.pages.run_parts import StepRow, step_rows
-from app.web.parameters import Config, Id, Read, Words, Write
+from app.web.parameters import Config, Id, OrAny, Read, Words, Write
 from app.web.render import render
 from app.web.security import SignedIn
 from app.web.words import VERDICT_TONES, Chip, Statement, Tone, class_chip, outcome_chip, run_chips, split_sentence
@@ -117,15 +117,15 @@ class RunPage:
 def list_runs(
     request: Request,
     session: Read,
-    state: Annotated[RunState | str, Query()] = "",
-    verdict: Annotated[Verdict | str, Query()] = "",
+    state: Annotated[RunState | None, OrAny, Query()] = None,
+    verdict: Annotated[Verdict | None, OrAny, Query()] = None,
     kind: Annotated[str, Query(pattern="^(revision|baseline)?$")] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:
     """Show all runs, the newest first."""
     wanted = queries.RunFilter(
-        state=state if isinstance(state, RunState) else None,
-        verdict=verdict if isinstance(verdict, Verdict) else None,
+        state=state,
+        verdict=verdict,
         baseline={"revision": False, "baseline": True}.get(kind),
     )
     found = queries.list_runs(session, wanted, Window(page=page, limit=PER_PAGE))
@@ -143,8 +143,8 @@ def show_run(
     run_id: Id,
     request: Request,
     session: Read,
-    outcome: Annotated[Outcome | str, Query()] = "",
-    class_: Annotated[ChangeClass | str, Query(alias="class")] = "",
+    outcome: Annotated[Outcome | None, OrAny, Query()] = None,
+    class_: Annotated[ChangeClass | None, OrAny, Query(alias="class")] = None,
     name: Annotated[Words, Query()] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:
@@ -153,8 +153,8 @@ def show_run(
     if run is None:
         raise NotFoundError(f"there is no run {run_id}")
     narrowed = Narrowed(
-        outcome=outcome if isinstance(outcome, Outcome) else None,
-        kind=class_ if isinstance(class_, ChangeClass) else None,
+        outcome=outcome,
+        kind=class_,
         suite=request.query_params.get("suite", "").replace("\x00", "")[:100],
         name=name,
     )

@@ -17,7 +17,7 @@ from app.web.mboxrd import download
 from app.web.moved import moved_or_missing
 from app.web.pages.lists import Pager, pager
 from app.web.pages.series_page import series_page
-from app.web.parameters import Config, Id, Read, SessionFactory, Words
+from app.web.parameters import Config, Id, OrAny, Read, SessionFactory, Words
 from app.web.render import render
 from app.web.words import Chip, revision_chips
 
@@ -59,12 +59,11 @@ def list_series(
     q: Annotated[Words, Query()] = "",
     tag: Annotated[Words, Query()] = "",
     author: Annotated[Words, Query()] = "",
-    verdict: Annotated[Verdict | str, Query()] = "",
+    verdict: Annotated[Verdict | None, OrAny, Query()] = None,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:
     """Show the series, the one posted last first."""
-    chosen = verdict if isinstance(verdict, Verdict) else None
-    wanted = queries.SeriesFilter(text=q or None, tag=tag or None, author=author or None, verdict=chosen)
+    wanted = queries.SeriesFilter(text=q or None, tag=tag or None, author=author or None, verdict=verdict)
     found = queries.list_series(session, wanted, Window(page=page, limit=PER_PAGE))
     ids = [revision.id for series in found.items for revision in series.revisions]
     runs = runs_of_revisions(session, ids)

@@ -15,7 +15,7 @@ from app.db.queue import Priority, Task, enqueue
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.web.render import environment
 from tests import factories as make
-from tests.example import ITER, LOG
+from tests.example import BROKEN, FLAKY, ITER, LOG
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.anyio
@@ -239,6 +239,36 @@ async def test_searching_says_what_was_looked_for(site: Site) -> None:
     assert "Nothing like that." in (await shape(site, "/?q=nobody+said+this")).words
     page = await shape(site, f"/?q={LOG}")
     assert "1 series" in page.words
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "said"),
+    [
+        ("/?verdict=clean", "1 series"),
+        ("/?verdict=does+not+boot", "0 series"),
+        ("/runs?verdict=regressed", "2 runs"),
+        ("/runs?state=running", "1 run"),
+        ("/runs?state=&verdict=&kind=baseline", "1 run"),
+    ],
+)
+async def test_a_list_is_narrowed_to_what_is_chosen(site: Site, narrowed: str, said: str) -> None:
+    page = await shape(site, narrowed.format(run=site.example.runs[2].id))
+    assert f" {said} " in page.words
+
+
+async def test_the_results_of_a_run_are_narrowed_by_outcome_and_class(site: Site) -> None:
+    run = site.example.runs[2].id
+    assert _results(await shape(site, f"/runs/{run}?outcome=fail")) == {ITER, FLAKY, BROKEN}
+    assert _results(await shape(site, f"/runs/{run}?class=regression&outcome=")) == {ITER}
+    async with site.client() as client:
+        answer = await client.get(f"/runs/{run}?outcome=nonsense")
+    assert answer.status_code == 422
+
+
+def _results(page: Shape) -> set[str]:
+    """Return the tests in the table of results."""
+    table = page.words.partition("Narrow test outcome")[2]
+    return {name for name in (ITER, FLAKY, BROKEN, LOG, "verifier_log/case 1") if name in table}
 
 
 async def test_nothing_of_others_becomes_markup(own_site: Site, stored: Session) -> None:
