@@ -6,7 +6,7 @@ the base builds and boots under the same conditions; a broken base is said as su
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.domain.console import ConsoleEvent
 from app.domain.outcome import ChangeClass, Outcome, Step, TestKey, Verdict
@@ -69,7 +69,8 @@ class Case:
 
     `label` names the revision ("v3"). `run` and `baseline` are the steps in their order; `baseline` is None when there
     is none. `console` and `baseline_console` are what the kernels complained of. `since` compares with
-    the revision before, called `previous` ("v2").
+    the revision before, called `previous` ("v2"). `first` says that prerequisites were applied to both sides; `lacking`
+    are those that could not be, each to follow "it needs" ("“bpf: Frob maps” v2, which is not at hand").
     """
 
     label: str
@@ -80,6 +81,13 @@ class Case:
     baseline_console: tuple[ConsoleEvent, ...] = ()
     previous: str | None = None
     since: RevisionComparison | None = None
+    first: bool = False
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> str:
+        """What the run is compared with, in a sentence."""
+        return "the base with what it needs applied" if self.first else "the base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +109,26 @@ _VERBS = {Step.APPLY: "apply", Step.BUILD: "build", Step.BOOT: "boot"}
 
 
 def judge(case: Case) -> Judgement:
-    """Judge a revision."""
+    """Judge a revision.
+
+    One that was tested without something that it needs is not blamed for anything: that would be said of a tree that
+    nobody proposed.
+    """
+    judged = _judge(case)
+    if not case.lacking or judged.verdict is Verdict.INCONCLUSIVE:
+        return judged
+    needs = f"It needs {'; and '.join(case.lacking)}"
+    if judged.verdict is Verdict.CLEAN:
+        return replace(judged, sentence=f"{judged.sentence} {needs}: it was tested without.")
+    found = judged.sentence.removeprefix(f"{case.label} ")
+    return replace(
+        judged,
+        verdict=Verdict.INCONCLUSIVE,
+        sentence=f"{case.label} is inconclusive, for it could not be tested as meant. {needs}. Without, it {found}",
+    )
+
+
+def _judge(case: Case) -> Judgement:
     counts = count(case.changes)
     trouble = next((each for each in case.run if each.outcome is Outcome.MISS), None)
     if trouble is not None:
@@ -141,9 +168,9 @@ def _stopped(case: Case, stopped: StepOutcome) -> Judgement:
     verb = _VERBS[stopped.step]
     if stopped.step is not Step.APPLY:
         if on_base is not None and on_base.outcome.failed:
-            return _inconclusive(case, Counts(), f"the base is broken, it does not {verb} either", on_base)
+            return _inconclusive(case, Counts(), f"{case.base} is broken, it does not {verb} either", on_base)
         if on_base is None or on_base.outcome is not Outcome.PASS:
-            text = f"it does not {verb}, and neither was the base seen to under the same conditions"
+            text = f"it does not {verb}, and neither was {case.base} seen to under the same conditions"
             return _inconclusive(case, Counts(), text, stopped)
     verdict = _VERDICTS[stopped.step]
     said = f": {stopped.reason}" if stopped.reason else ""
@@ -159,7 +186,7 @@ def _without_a_base(case: Case, counts: Counts) -> Judgement | None:
     base = case.baseline or ()
     broken = next((each for each in base if each.outcome.failed and each.step in _VERDICTS), None)
     if broken is not None:
-        return _inconclusive(case, counts, f"the base is broken, it does not {_VERBS[broken.step]}", broken)
+        return _inconclusive(case, counts, f"{case.base} is broken, it does not {_VERBS[broken.step]}", broken)
     tested = _find(base, Step.SELFTESTS)
     if tested is None or tested.outcome in {Outcome.MISS, Outcome.SKIP}:
         return _inconclusive(case, counts, "there are no results of the base to compare with", tested)
@@ -179,7 +206,9 @@ def _by_tests(case: Case, counts: Counts) -> Judgement:
         )
         return Judgement(verdict=Verdict.REGRESSED, sentence=sentence, reasons=tuple(reasons), counts=counts)
     if base_died is not None and counts.not_run:
-        return _inconclusive(case, counts, "the base is broken, its machine ends in the middle of the tests", base_died)
+        return _inconclusive(
+            case, counts, f"{case.base} is broken, its machine ends in the middle of the tests", base_died
+        )
     if counts.results == 0:
         return _inconclusive(case, counts, "no test gave a result", _find(case.run, Step.SELFTESTS))
     return Judgement(

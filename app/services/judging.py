@@ -41,7 +41,10 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """All that is judged. `previous` is the label of the revision before, `previous_changes` what it was blamed for."""
+    """All that is judged. `previous` is the label of the revision before, `previous_changes` what it was blamed for.
+
+    `first` says that prerequisites were applied to run and baseline; `lacking` are those that could not be, and why.
+    """
 
     label: str
     only: tuple[str, ...] | None
@@ -49,6 +52,8 @@ class Hearing:
     baseline: RunFacts | None
     previous: str | None
     previous_changes: tuple[regression.Change, ...]
+    first: bool
+    lacking: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,10 @@ def hear(session: Session, run_id: int) -> Hearing:
         baseline=baseline,
         previous=previous,
         previous_changes=changes,
+        first=any(one["applied"] for one in run.evidence.get("first", ())),
+        lacking=tuple(
+            f"{one['called']}, which {one['problem']}" for one in run.evidence.get("first", ()) if one["problem"]
+        ),
     )
 
 

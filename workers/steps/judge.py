@@ -55,6 +55,8 @@ def _rule(hearing: Hearing, again: Again) -> Ruling:
             baseline_console=() if baseline is None else baseline.console,
             previous=hearing.previous,
             since=since,
+            first=hearing.first,
+            lacking=hearing.lacking,
         )
     )
     return Ruling(judgement=judgement, changes=changes, since=since, previous=hearing.previous)
