@@ -1,6 +1,7 @@
 """The change log of a cover letter, or of the text below `---`, as steps from one revision to the next."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.changelog import LABEL, MAX_TEXT, spell
@@ -57,6 +58,19 @@ def change_log(message: Message) -> tuple[ChangeStep, ...]:
             reader.line(line.rstrip())
     reader.finish()
     return tuple(reader.steps[:MAX_STEPS])
+
+
+def step_to(steps: Iterable[ChangeStep], label: str, previous: str | None) -> ChangeStep | None:
+    """The step of a change log that leads to the revision `label`, which followed `previous`.
+
+    An RFC is often named by its number alone there. `Changes since v3` leads to whatever followed v3.
+    """
+    names = {label, label.removeprefix("rfc ")}
+    before = {previous, previous.removeprefix("rfc ")} if previous else set()
+    for step in steps:
+        if step.new in names or (step.new is None and step.old in before):
+            return step
+    return None
 
 
 class _Steps:
