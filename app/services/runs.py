@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -14,17 +14,22 @@ from app.config import ProfileSettings, Settings, TreeSettings
 from app.db.models import Patch, Revision, Run, RunState
 from app.db.queue import Priority, Task, enqueue
 from app.errors import SubmissionError
+from app.services.prerequisites import needed_of, to_apply
 
-INPUTS = ("tree", "base_commit", "base_reason", "profile", "files", "inputs_key", "pool")
+INPUTS = ("tree", "base_commit", "base_reason", "prerequisites", "profile", "files", "inputs_key", "pool")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseChoice:
-    """Where a revision's patches go: `commit` (40 hex digits) of `tree`, and why."""
+    """Where a revision's patches go: `commit` (40 hex digits) of `tree`, and why.
+
+    `not_fetched` says of prerequisites, by how they are named (`message-id 1@example.org`), why they could not be had.
+    """
 
     tree: str
     commit: str
     reason: str
+    not_fetched: Mapping[str, str] = field(default_factory=dict)
 
 
 def route(settings: Settings, tags: Sequence[str]) -> TreeSettings:
@@ -53,10 +58,16 @@ def series_files(session: Session, series_id: int) -> list[str]:
     return sorted({path for files in touched for path in files})
 
 
-def inputs_key(profile: ProfileSettings, files: Sequence[str]) -> str:
-    """Return what must be equal for two runs of one base to be compared: the profile and the selection."""
-    plain = json.dumps({"profile": profile.model_dump(mode="json"), "files": sorted(files)}, sort_keys=True)
-    return hashlib.sha256(plain.encode()).hexdigest()
+def inputs_key(profile: ProfileSettings, files: Sequence[str], first: Sequence[str] = ()) -> str:
+    """Return what must be equal for two runs of one base to be compared.
+
+    That is the profile, the selection, and what is applied first (the Message-IDs of the patches, in order): what a
+    prerequisite breaks is broken on both sides, and no one's doing.
+    """
+    known: dict[str, Any] = {"profile": profile.model_dump(mode="json"), "files": sorted(files)}
+    if first:
+        known["first"] = list(first)
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 def add_run(
@@ -69,9 +80,15 @@ def add_run(
     profile: str,
     by: str,
 ) -> Run:
-    """Insert a run of a revision and its queue entry, and those of its baseline where there is none yet."""
-    values = _inputs(settings, base=base, profile=profile, files=files, by=by)
-    return _queued(session, Run(revision_id=revision.id, baseline_id=_baseline(session, values), **values))
+    """Insert a run of a revision and its queue entry, and those of its baseline where there is none yet.
+
+    The baseline is the base with the revision's prerequisites.
+    """
+    needed = needed_of(session, revision, why=base.not_fetched)
+    first = to_apply(needed)
+    shared = {**_inputs(settings, base=base, profile=profile, files=files, first=first), "requested_by": by}
+    baseline = _baseline(session, shared)
+    return _queued(session, Run(revision_id=revision.id, baseline_id=baseline, **(shared | {"prerequisites": needed})))
 
 
 def add_partial_run(session: Session, whole: Run, *, only: Sequence[str], by: str) -> Run:
@@ -103,17 +120,20 @@ def _queued(session: Session, run: Run) -> Run:
     return run
 
 
-def _inputs(settings: Settings, *, base: BaseChoice, profile: str, files: Sequence[str], by: str) -> dict[str, Any]:
+def _inputs(
+    settings: Settings, *, base: BaseChoice, profile: str, files: Sequence[str], first: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return what a run and its baseline have in common."""
+    patches = [message_id for one in first for message_id in one["patches"]]
     return {
         "tree": base.tree,
         "base_commit": base.commit,
         "base_reason": base.reason,
         "profile": profile,
         "files": list(files),
-        "inputs_key": inputs_key(settings.profiles[profile], files),
+        "prerequisites": list(first),
+        "inputs_key": inputs_key(settings.profiles[profile], files, patches),
         "pool": settings.profiles[profile].pool,
-        "requested_by": by,
     }
 
 

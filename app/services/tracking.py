@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.config import Settings
-from app.db.models import Revision, Run, Series, Thread, ThreadState
+from app.db.models import Message, Revision, Run, Series, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
 from app.domain.message_id import parse_reference
 from app.services.runs import BaseChoice, add_run, series_files
@@ -72,3 +72,19 @@ def fetched(session: Session, thread_id: int, *, notes: Sequence[str]) -> None:
     thread.state = ThreadState.FETCHED
     thread.error = "; ".join(notes)[:4000] or None
     thread.fetched_at = datetime.now(UTC)
+
+
+def fetched_along(session: Session, message_id: str, *, needed_by: str) -> int:
+    """Return the id of the thread that a prerequisite was fetched with; what needs it is run, it is not by itself.
+
+    Whoever tracks it has it fetched again, and run.
+    """
+    known = session.scalar(select(Message.thread_id).where(Message.message_id == message_id))
+    known = known or session.scalar(select(Thread.id).where(Thread.message_id == message_id))
+    if known is not None:
+        return known
+    thread = Thread(message_id=message_id, requested_by=f"needed by {needed_by}", state=ThreadState.FETCHED)
+    thread.fetched_at = datetime.now(UTC)
+    session.add(thread)
+    session.flush()
+    return thread.id
