@@ -99,10 +99,10 @@ async def judge_run(job: JobContext, *, run_id: int) -> None:
         _trouble(context, held, AttemptKind.JUDGE, error)
 
 
-async def mail_report(job: JobContext, *, report_id: int) -> None:
+async def mail_report(job: JobContext, *, report_id: int, waits: int = 0) -> None:
     """Send one report, once."""
-    context = _context(job)
-    await send_report(context.sessions, context.settings, context.mailer, context.archive, report_id)
+    use = _context(job)
+    await send_report(use.sessions, use.settings, use.mailer, use.archive, report_id, waits=waits)
 
 
 def _give_up(context: Context, thread_id: int, why: str) -> None:

@@ -2,10 +2,10 @@
 
 SMTP cannot be exactly-once: a connection that breaks after the mail was handed over leaves open whether it arrived. So
 `sending` is stored before the mail server hears of the mail, and a report found in that state is looked for on the
-archive, by the Message-ID that was fixed before, and sent again only when it is not there.
+archive, by the Message-ID that was fixed before. Archives lag, by minutes or by hours: it is looked for again and again
+for five hours, and only then sent once more.
 """
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -22,29 +22,36 @@ from workers.ports import Archive, CutOffError, Mailer
 
 log = structlog.get_logger(__name__)
 
-ARCHIVE_LAG = timedelta(minutes=1)
-"""How long a mail that was taken may need to show up on the archive."""
-LOOK_EVERY = timedelta(seconds=10)
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
-"""Before each further try; greylisting servers want a quarter of an hour or so."""
+"""Before each further try, or look at the archive; greylisting servers want a quarter of an hour or so."""
+MOST_TRIES = 20
+"""More than pauses and a second sending account for: something of ours breaks each time."""
 
 
-async def send_report(sessions: Sessions, settings: Settings, mailer: Mailer, archive: Archive, report_id: int) -> None:
-    """Send one report; what cannot be done now is queued again after a pause, what never can is kept as failed."""
+async def send_report(
+    sessions: Sessions, settings: Settings, mailer: Mailer, archive: Archive, report_id: int, *, waits: int = 0
+) -> None:
+    """Send one report; what cannot be done now is queued again after a pause, what never can is kept as failed.
+
+    `waits` counts the pauses that there were since it was sent or first tried.
+    """
     with sessions.begin() as session:
         claimed = _claim(session, settings, report_id)
     if claimed is None:
         return
     report, may_have_arrived = claimed
     try:
-        if not (may_have_arrived and await _arrived(archive, report.message_id)):
+        if not (may_have_arrived and await _arrived(archive, report, patient=waits < len(PAUSES))):
             await mailer.send(_bytes(report), sender=address_of(report.sender), recipients=report.recipients)
     except SubmissionError as error:
         _finish(sessions, report, ReportState.FAILED, str(error))
     except CutOffError as error:
-        _later(sessions, report, ReportState.SENDING, str(error))
+        # A second time says that a third one would not be heard of either.
+        _later(sessions, report, ReportState.SENDING, str(error), waits=len(PAUSES) if may_have_arrived else 0)
     except InfrastructureError as error:
-        _later(sessions, report, ReportState.SENDING if may_have_arrived else ReportState.QUEUED, str(error))
+        _later(
+            sessions, report, ReportState.SENDING if may_have_arrived else ReportState.QUEUED, str(error), waits=waits
+        )
     else:
         _finish(sessions, report, ReportState.SENT, None)
 
@@ -61,20 +68,27 @@ def _claim(session: Session, settings: Settings, report_id: int) -> tuple[Report
         report.error = f"not sent: mail.mode is {settings.mail.mode} by now"
         report.state = ReportState.FAILED if report.state is ReportState.SENDING else ReportState.PREVIEW
         return None
+    if report.tries >= MOST_TRIES:
+        report.error = f"gave up after {report.tries} tries: {report.error or 'they did not come to an end'}"
+        report.state = ReportState.FAILED
+        return None
     may_have_arrived = report.state is ReportState.SENDING
     report.state = ReportState.SENDING
     report.tries += 1
     return report, may_have_arrived
 
 
-async def _arrived(archive: Archive, message_id: str) -> bool:
-    """Tell whether the archive has the mail; waits a while, as archives lag."""
-    deadline = asyncio.get_running_loop().time() + ARCHIVE_LAG.total_seconds()
-    while not await archive.has(message_id):
-        if asyncio.get_running_loop().time() >= deadline:
-            return False
-        await asyncio.sleep(LOOK_EVERY.total_seconds())
-    return True
+async def _arrived(archive: Archive, report: Report, *, patient: bool) -> bool:
+    """Tell whether the archive has the mail.
+
+    Raises:
+        InfrastructureError: the archive cannot be asked; or it does not show the mail, and `patient` that may change.
+    """
+    if await archive.has(report.message_id):
+        return True
+    if patient:
+        raise InfrastructureError("whether it arrived is not known, and the archive does not show it yet")
+    return False
 
 
 def _bytes(report: Report) -> bytes:
@@ -92,19 +106,19 @@ def _bytes(report: Report) -> bytes:
     )
 
 
-def _later(sessions: Sessions, report: Report, state: ReportState, why: str) -> None:
+def _later(sessions: Sessions, report: Report, state: ReportState, why: str, *, waits: int) -> None:
     """Have another try made after a pause, or give up after enough of them."""
-    if report.tries > len(PAUSES):
+    if waits >= len(PAUSES):
         given_up = "it may have arrived all the same" if state is ReportState.SENDING else "it was not sent"
         _finish(sessions, report, ReportState.FAILED, f"gave up after {report.tries} tries, {given_up}: {why}")
         return
     log.warning("a report is not sent yet", report=report.id, tries=report.tries, error=why)
-    pause = PAUSES[report.tries - 1]
+    pause_s = int(PAUSES[waits].total_seconds())
     with sessions.begin() as session:
         if _store(session, report, state, why):
             pool = session.scalars(select(Run.pool).where(Run.id == report.run_id)).one()
-            pause_s = int(pause.total_seconds())
-            enqueue(session, Task.MAIL, pool=pool, priority=Priority.MAIL, pause_s=pause_s, report_id=report.id)
+            args = {"report_id": report.id, "waits": waits + 1}
+            enqueue(session, Task.MAIL, pool=pool, priority=Priority.MAIL, pause_s=pause_s, **args)
 
 
 def _finish(sessions: Sessions, report: Report, state: ReportState, why: str | None) -> None:
