@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.config import Settings, TreeSettings
 from app.db.session import Sessions
 from app.errors import InfrastructureError
-from workers.ports import Archive, Builder, Machine, Mailer, Trees
+from workers.ports import Archive, Builder, Differ, Machine, Mailer, Trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Context:
     pool: str
     archive: Archive
     trees: Trees
+    differ: Differ
     builder: Builder
     machine: Machine
     mailer: Mailer

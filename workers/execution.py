@@ -14,6 +14,7 @@ from workers.ports import Base, Image
 from workers.recorder import Recorder
 from workers.steps.apply import apply
 from workers.steps.build import build
+from workers.steps.compare import compare_with_neighbours
 from workers.steps.selftests import Life, boot_and_test
 
 
@@ -37,6 +38,7 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
             first = refusal.pop("first", [])
             return _findings(reached=Step.APPLY, facts={"apply": refusal, "first": first}, toolchain=None)
         first = record.detail.get("first", [])
+        await compare_with_neighbours(context.differ, recorder, checkout, job)
         try:
             async with recorder.step(Step.BUILD) as record:
                 image = await build(record, context.builder, checkout, profile, job=job, commit=commit)

@@ -103,6 +103,25 @@ class Checkout(Protocol):
         """Return the texts of `paths` as committed; "" for what is not a file there."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The commits of one revision: those of `commit` that `below` does not have, 40 hex digits each."""
+
+    below: str
+    commit: str
+
+
+class Differ(Protocol):
+    """Asks git what differs between revisions."""
+
+    async def range_diff(self, source: Path, old: Span, new: Span) -> str | None:
+        """Return what `git range-diff` writes in the worktree `source`; None if this host lacks one of the commits.
+
+        Raises:
+            InfrastructureError: git failed, took too long or wrote too much.
+        """
+
+
 class Trees(Protocol):
     """The kernel trees on this host."""
 

@@ -29,6 +29,7 @@ from app.services.rerun import rerun
 from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, make_tree, post, progs
 from workers import recorder
 from workers.adapters.git import Trees
+from workers.adapters.range_diff import Differ
 from workers.context import Context
 from workers.ports import Ending
 from workers.tasks import make_app
@@ -64,13 +65,15 @@ class House:
         self.archive = Folder()
         self.builder = ScriptedBuilder(folder)
         self.machine = ScriptedMachine(self.builder, plain_script)
+        trees = Trees(folder / "trees")
         self.context = Context(
             settings=self.settings,
             sessions=sessions,
             worker="here/1",
             pool="default",
             archive=self.archive,
-            trees=Trees(folder / "trees"),
+            trees=trees,
+            differ=Differ(trees.git),
             builder=self.builder,
             machine=self.machine,
             mailer=None,

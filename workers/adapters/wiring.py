@@ -7,6 +7,7 @@ from workers.adapters.git import Trees
 from workers.adapters.kbuild import Builder
 from workers.adapters.lore import LoreClient
 from workers.adapters.qemu import Machine
+from workers.adapters.range_diff import Differ
 from workers.adapters.smtp import SmtpMailer
 from workers.context import Context
 
@@ -18,6 +19,7 @@ async def make_context(settings: Settings, sessions: Sessions, *, worker: str, p
         InfrastructureError: a tool that every run needs is missing; says which.
     """
     builder = Builder(settings.cache_dir)
+    trees = Trees(settings.cache_dir / "trees")
     found = await accelerator.probe(settings.cache_dir)
     facts = {"accelerator": found.name, **await builder.toolchain()}
     return Context(
@@ -26,7 +28,8 @@ async def make_context(settings: Settings, sessions: Sessions, *, worker: str, p
         worker=worker,
         pool=pool,
         archive=LoreClient(settings.lore, settings.cache_dir),
-        trees=Trees(settings.cache_dir / "trees"),
+        trees=trees,
+        differ=Differ(trees.git),
         builder=builder,
         machine=Machine(settings.cache_dir),
         mailer=SmtpMailer(settings.mail),

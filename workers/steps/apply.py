@@ -11,7 +11,8 @@ from workers.steps.first import apply_first
 async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
     """Apply prerequisites and patches in order, no patches for a baseline; return the commit of the resulting tree.
 
-    The step's detail says under `first` what became of each prerequisite.
+    The step's detail says under `first` what became of each prerequisite; `below` and `commit` are what the series' own
+    patches lie on and their result, 40 hex digits each.
 
     Raises:
         PatchDoesNotApplyError: git refused a patch of the series; the step's detail holds position, title, git's words
@@ -20,6 +21,7 @@ async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
     first = await apply_first(checkout, job)
     if first:
         record.detail = {"first": first}
+    below = await checkout.head()
     try:
         commit = await _apply_own(checkout, job)
     except PatchDoesNotApplyError as error:
@@ -31,6 +33,7 @@ async def apply(record: StepRecord, checkout: Checkout, job: Job) -> str:
             "hunk": error.hunk,
         }
         raise
+    record.detail |= {"below": below, "commit": commit}
     count = len(job.patches)
     what = f"{count} {'patch' if count == 1 else 'patches'} on" if count else "nothing on"
     added = [str(one["called"]) for one in first if one["applied"]]
