@@ -29,9 +29,12 @@ class Decision:
 
 
 def decide(
-    works: list[list[Member]], decisions: Iterable[Decision], posting_of: Callable[[str], Member | None]
+    works: list[list[Member]],
+    decisions: Iterable[Decision],
+    posting_of: Callable[[str], Member | None],
+    in_order: Callable[[list[Member]], list[Member]],
 ) -> list[tuple[Member, Member]]:
-    """Change `works` (each in the order of its revisions) as decided, one decision after the other.
+    """Change `works` as decided, one decision after the other; `in_order` puts a work into that of its revisions.
 
     Returns the pairs that a person put together. A decision on a mail that is not at hand waits for it.
     """
@@ -54,7 +57,8 @@ def decide(
             if target is None:
                 works.append(moved)
             else:
-                next(work for work in works if target in work).extend(moved)
+                joining = next(work for work in works if target in work)
+                joining[:] = in_order([*joining, *moved])
                 joined.append((subject, target))
     works[:] = [work for work in works if work]
     return joined

@@ -108,9 +108,9 @@ def link(grouping: Grouping, decisions: Iterable[Decision] = ()) -> list[list[Li
         gathered[sets.find(each.order)].append(each)
     works = [_in_order(members) for members in gathered.values()]
     of_posting = {id(each.posting): each for each in facts}
-    joined = decide(works, decisions, lambda key: of_posting.get(id(grouping.owner.get(key))))
+    joined = decide(works, decisions, lambda key: of_posting.get(id(grouping.owner.get(key))), _in_order)
     evidence.update(((one.order, other.order), Reason.PERSON) for one, other in joined)
-    return [_chain(_in_order(members), evidence) for members in works]
+    return [_chain(members, evidence) for members in works]
 
 
 def _read(grouping: Grouping) -> list[Facts]:

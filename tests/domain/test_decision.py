@@ -39,6 +39,15 @@ def test_split_and_what_comes_later_follows_the_later_part() -> None:
     assert labels(read(thread, split)) == [["v1"], ["v2", "v3", "v4"]]
 
 
+def test_a_split_cuts_where_a_person_sees_it_whatever_was_linked_before() -> None:
+    thread = Thread()
+    first, _, third = three(thread)
+    other = thread.series("PATCH v2", 2, author=BEN, name="other", title="net: Not alike at all")
+    linked = Decision(kind=DecisionKind.LINK, message_id=other[0], to=first)
+    split = Decision(kind=DecisionKind.SPLIT, message_id=third)
+    assert labels(read(thread, linked, split)) == [["v1", "v2", "v2 resend"], ["v3"]]
+
+
 def test_moved_out_alone_and_over_to_another() -> None:
     thread = Thread()
     _, second, _ = three(thread)
