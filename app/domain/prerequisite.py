@@ -4,9 +4,11 @@
 and `prerequisite-message-id` b4's; people write `Based-on:` and `Depends-on:` with a Message-ID or its link.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from app.domain.sentence import plural
 from app.domain.trailer import Prerequisite, PrerequisiteKind
 
 MAX_DEPTH = 4
@@ -58,6 +60,57 @@ class Needed:
     def called(self) -> str:
         """What a person would call it: title and revision, else how it was named."""
         return f"“{self.title}” {self.label}" if self.title else f"{self.named.kind} {self.named.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedFirst:
+    """What became of one prerequisite: of its `patches` so many were applied, and so many in the tree already.
+
+    With a `problem`, which follows "it needs X, which", nothing of it is in what is tested. `named` is
+    `kind value`, as stored.
+    """
+
+    named: str
+    called: str
+    root_id: str
+    patches: int
+    applied: int = 0
+    present: int = 0
+    problem: str = ""
+
+    @property
+    def words(self) -> str:
+        """What became of it, to follow what it is called."""
+        if self.problem:
+            return self.problem
+        if not self.applied and not self.present:
+            return f"{plural(self.patches, 'patch', 'patches')}, not applied yet"
+        if not self.applied:
+            return "in the tree already"
+        words = plural(self.applied, "patch", "patches")
+        return f"{words}, and {self.present} in the tree already" if self.present else words
+
+
+def applied_first(planned: Sequence[dict[str, Any]], became: Sequence[Mapping[str, Any]]) -> list[AppliedFirst]:
+    """Return what became of a run's prerequisites, or what is planned where it has not come to them yet.
+
+    `planned` is `Run.prerequisites`, `became` what its evidence has under `first`.
+    """
+    if not became:
+        return [_applied_first(one | {"patches": len(one["patches"])}) for one in planned]
+    return [_applied_first(one) for one in became]
+
+
+def _applied_first(one: Mapping[str, Any]) -> AppliedFirst:
+    return AppliedFirst(
+        named=str(one.get("named", "")),
+        called=str(one.get("called", "")),
+        root_id=str(one.get("root_id", "")),
+        patches=int(one.get("patches", 0)),
+        applied=int(one.get("applied", 0)),
+        present=int(one.get("present", 0)),
+        problem=str(one.get("problem", "")),
+    )
 
 
 Lookup = Callable[[Prerequisite], Posted | None]

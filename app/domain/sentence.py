@@ -9,9 +9,9 @@ from app.domain.regression import Change, RevisionComparison
 _MAX_NAMED = 3
 
 
-def plural(number: int, noun: str) -> str:
-    """Return `1 test`, `1,419 tests`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Return `1 test`, `1,419 tests`, `2 patches` (where `many` says so)."""
+    return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"
 
 
 def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why: str) -> str:

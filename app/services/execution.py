@@ -37,10 +37,9 @@ class JobPrerequisite:
     `patch_id` is set where it was named by nothing else and is not at hand: the tree may have it.
     """
 
+    named: str
     called: str
     root_id: str
-    title: str
-    label: str
     patches: tuple[JobPatch, ...]
     problem: str
     patch_id: str | None
@@ -88,10 +87,9 @@ def _prerequisite(session: Session, stored: Mapping[str, Any]) -> JobPrerequisit
     found = {one.message.message_id: _job_patch(one) for one in rows}
     kind, _, value = stored["named"].partition(" ")
     return JobPrerequisite(
+        named=stored["named"],
         called=stored["called"],
         root_id=stored["root_id"],
-        title=stored["title"],
-        label=stored["label"],
         patches=tuple(found[one] for one in ids),
         problem=stored["problem"],
         patch_id=value if kind == PrerequisiteKind.PATCH_ID and not ids else None,

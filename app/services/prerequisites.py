@@ -38,8 +38,6 @@ def _row(one: Needed, why: Mapping[str, str]) -> dict[str, Any]:
         "named": named,
         "called": one.called,
         "root_id": one.root_id,
-        "title": one.title,
-        "label": one.label,
         "patches": [patch.message_id for patch in one.patches],
         "problem": problem,
     }

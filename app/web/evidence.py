@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.prerequisite import AppliedFirst, applied_first
+
 MOST = 50
 
 
@@ -62,8 +64,10 @@ class Evidence:
     """What stopped a run, what its kernel complained of, what could not be built, where it ran.
 
     `reasons` are those of the judge that are about no test, each with an excerpt, where nothing else here shows it.
+    `first` is what was applied before the series' own patches.
     """
 
+    first: Sequence[AppliedFirst]
     refusal: Refusal | None
     reasons: Sequence[Named]
     since: Since | None
@@ -88,6 +92,7 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
     events = [_event(one) for one in _dicts(stored.get("events"))]
     shown = {event.title for event in events} if not (refusal or errors) else None
     return Evidence(
+        first=applied_first((), _dicts(stored.get("first"))),
         refusal=refusal,
         reasons=[] if shown is None else [one for one in _reasons(stored.get("reasons")) if one.name not in shown],
         since=_since(stored),

@@ -1,30 +1,14 @@
 """What a series needs, applied before it: for its run and for the baseline alike."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from app.domain.message import parse_message, patch_mail
 from app.domain.patch_id import patch_id
+from app.domain.prerequisite import AppliedFirst
 from app.errors import PatchDoesNotApplyError
 from app.services.execution import Job, JobPatch, JobPrerequisite
 from workers.ports import Checkout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedFirst:
-    """What became of one prerequisite: of its `patches` so many were applied, and so many in the tree already.
-
-    With a `problem`, which follows "it needs X, which", nothing of it is in what is tested.
-    """
-
-    called: str
-    root_id: str
-    title: str
-    label: str
-    patches: int
-    applied: int = 0
-    present: int = 0
-    problem: str = ""
 
 
 async def apply_first(checkout: Checkout, job: Job) -> list[dict[str, object]]:
@@ -71,10 +55,9 @@ async def _is_in(checkout: Checkout, patch: JobPatch) -> bool:
 
 def _became(one: JobPrerequisite, *, applied: int = 0, present: int = 0, problem: str = "") -> AppliedFirst:
     return AppliedFirst(
+        named=one.named,
         called=one.called,
         root_id=one.root_id,
-        title=one.title,
-        label=one.label,
         patches=len(one.patches) or present,
         applied=applied,
         present=present,

@@ -11,6 +11,7 @@ from app.db.models.base import Base, BigInt, Created, Id, Json, When, words
 from app.db.models.series import Revision
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
+from app.domain.prerequisite import AppliedFirst, applied_first
 
 
 class RunState(StrEnum):
@@ -34,7 +35,7 @@ class Run(Base):
 
     `files` are the paths that the selection of tests follows and `only` the tests asked for alone (None: all selected);
     `prerequisites` are what is applied before the revision's own patches, in order, and by its baseline as well: each
-    `named`, `called`, `root_id`, `title`, `label`, `patches` (Message-IDs) and `problem` (why there are none, or "");
+    `named`, `called`, `root_id`, `patches` (Message-IDs) and `problem` (why there are none, or "");
     `newest_attempt` is the fence: what an older attempt still sends is refused by a trigger. `results_attempt` is the
     attempt whose results count.
     """
@@ -85,6 +86,11 @@ class Run(Base):
     baseline: Mapped["Run | None"] = relationship(lazy="raise", foreign_keys=[baseline_id], remote_side="Run.id")
     attempts: Mapped[list["Attempt"]] = relationship(lazy="raise", order_by="Attempt.number")
     steps: Mapped[list["Step"]] = relationship(lazy="raise", order_by="Step.id")
+
+    @property
+    def applied_first(self) -> list[AppliedFirst]:
+        """What became of the prerequisites, or what is planned where the run has not come to them."""
+        return applied_first(self.prerequisites, self.evidence.get("first", ()))
 
 
 class Attempt(Base):

@@ -215,9 +215,23 @@ class RunLine(Shape):
     finished_at: datetime | None
 
 
-class RunShape(RunLine):
-    """A run with what it did."""
+class PrerequisiteShape(Shape):
+    """What a series needs applied first, and what became of it; `words` says that in short."""
 
+    named: str = Field(description="how the series names it", examples=["change-id 20260414-frob-1c2d:v2"])
+    called: str = Field(examples=["“bpf: Introduce frobbed data” v2"])
+    root_id: str = Field(description="Message-ID of its cover letter or first patch; empty if it is not at hand")
+    patches: int = Field(examples=[3])
+    applied: int = Field(examples=[2])
+    present: int = Field(description="patches that the tree has already", examples=[1])
+    problem: str = Field(description="why it is not in what is tested; empty if it is", examples=["is not at hand"])
+    words: str = Field(examples=["2 patches, and 1 in the tree already"])
+
+
+class RunShape(RunLine):
+    """A run with what it did; `applied_first` is what its series needs, and in its baseline as well."""
+
+    applied_first: list[PrerequisiteShape]
     toolchain: dict[str, Any]
     attempts: list[AttemptShape]
     steps: list[StepShape]
