@@ -69,25 +69,31 @@ def extract_diff(text: str) -> Extract | None:
 
     What counts as a start is `git mailinfo`'s rule (`diff -`, `Index: `, `--- name`); a start after which nothing
     is changed is prose and is passed over. Hunks are read by the counts in their header, so a signature or a
-    removed line that looks like one is told apart.
+    removed line that looks like one is told apart. As git-apply(1) does, lines between two pieces are passed over.
     """
     first = _START.search(text)
     if first is None:
         return None
     lines = text[first.start() :].split("\n")
-    at = 0
-    while at < len(lines):
+    files: list[FileDiff] = []
+    defects: list[str] = []
+    begin, end, at = -1, 0, 0
+    while at < len(lines) and len(files) < MAX_FILES:
         reader = _Reader(lines, at)
         reader.read()
         if reader.files:
-            return Extract(
-                text="\n".join(lines[at : reader.end]) + "\n",
-                start=first.start() + sum(len(line) + 1 for line in lines[:at]),
-                files=tuple(_frozen(each) for each in reader.files),
-                defects=tuple(reader.defects),
-            )
+            begin, end = (at if begin < 0 else begin), reader.end
+            files.extend(_frozen(each) for each in reader.files)
+        defects.extend(reader.defects)
         at = _next_start(lines, max(reader.at, at + 1))
-    return None
+    if begin < 0:
+        return None
+    return Extract(
+        text="\n".join(lines[begin:end]) + "\n",
+        start=first.start() + sum(len(line) + 1 for line in lines[:begin]),
+        files=tuple(files),
+        defects=tuple(defects),
+    )
 
 
 def _next_start(lines: list[str], at: int) -> int:
@@ -193,6 +199,7 @@ class _Reader:
     def _hunk(self, header: str) -> bool:
         counts = _HUNK.match(header)
         if counts is None or self._current is None:
+            self.defects.append(f"the diff is damaged: {header[:60]!r} cannot be read")
             return False
         old_left = int(counts[2]) if counts[2] is not None else 1
         new_left = int(counts[4]) if counts[4] is not None else 1
@@ -228,6 +235,8 @@ class _Reader:
     def _close(self) -> None:
         if self._current is not None and self._current.changes:
             self.files.append(self._current)
+        elif self._current is not None and self._current.new:
+            self.defects.append(f"the diff is damaged: it does not say what changes in {self._current.new[:200]}")
         self._current = None
 
 

@@ -24,7 +24,8 @@ _UNQUOTED_FROM = re.compile(r"^From (?=\S+ .*\d{4}[ \t]*$)", re.MULTILINE)
 _FORMAT_PATCH = re.compile(r"^From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\n(?=\S+: )", re.MULTILINE)
 _PLAIN_NAME = re.compile(r"[\w .'-]*")
 _IN_BODY = re.compile(
-    r"\A\s*(?:>?From: (?P<person>[^\n]+@[^\n]+))(?:\n(?:Date|Subject|From): [^\n]*)*\n", re.IGNORECASE
+    r"\A(?:[ \t]*\n)*+(?:(?:Date|Subject): [^\n]*\n(?:[ \t]+\S[^\n]*\n)*)*>?From: (?P<person>[^\n]+@[^\n]+)\n",
+    re.IGNORECASE,
 )
 
 
@@ -91,6 +92,19 @@ def split_mbox(data: bytes) -> tuple[bytes, ...]:
     return tuple(mails)
 
 
+def last_mail_at(data: bytes) -> int:
+    """Where the last mail of a piece of an mbox begins; 0 when that is its beginning, or none begins in it.
+
+    What is before can be given to `split_mbox`; the rest may go on in the next piece.
+    """
+    at = data.rfind(b"\nFrom ")
+    while at >= 0:
+        if _FROM_LINE.match(data, at + 1):
+            return at + 1
+        at = data.rfind(b"\nFrom ", 0, at)
+    return 0
+
+
 def _from_lines(data: bytes) -> Iterator[int]:
     at = 0
     while at >= 0:
@@ -119,7 +133,7 @@ def parse_message(raw: bytes) -> Message:
     patch_author = parse_person(person["person"]) if person and found else None
     return Message(
         message_id=_message_id(headers, body, noted),
-        subject=decode_header(mime.first(headers, b"subject")[: 1 << 14]),
+        subject=decode_header(mime.last(headers, b"subject")[: 1 << 14]),
         author=true_author(sender, reply_to=_one(headers, b"reply-to"), original=_original(headers)),
         sender=sender,
         patch_author=patch_author,
@@ -197,7 +211,7 @@ def _text(parts: tuple[mime.Part, ...], noted: list[str]) -> str:
 
 
 def _one(headers: mime.Headers, name: bytes) -> Address:
-    return next(iter(parse_addresses(mime.first(headers, name))), NOBODY)
+    return next(iter(parse_addresses(mime.last(headers, name))), NOBODY)
 
 
 def _original(headers: mime.Headers) -> Address:
@@ -229,7 +243,7 @@ def _message_id(headers: mime.Headers, body: bytes, noted: list[str]) -> str:
         return found
     noted.append("there is no Message-ID; one was derived from the content")
     # Not from the trace headers: copies of one mail that came through two lists stay one mail.
-    content = hashlib.sha256(b"\0".join(mime.first(headers, name) for name in (b"from", b"date", b"subject")))
+    content = hashlib.sha256(b"\0".join(mime.last(headers, name) for name in (b"from", b"date", b"subject")))
     content.update(b"\0" + body)
     return f"{content.hexdigest()[:40]}@{DERIVED_DOMAIN}"
 
@@ -241,7 +255,7 @@ def _list_ids(headers: mime.Headers) -> tuple[str, ...]:
 
 
 def _date(headers: mime.Headers, noted: list[str]) -> datetime | None:
-    written = mime.first(headers, b"date")
+    written = mime.last(headers, b"date")
     parsed = _parse_date(written)
     if parsed is not None:
         return parsed

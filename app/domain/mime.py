@@ -22,6 +22,8 @@ _DIFF_NAME = re.compile(r"\.(?:diff|patch|txt)$", re.IGNORECASE)
 _DIFF_TYPES = frozenset(
     {"text/x-diff", "text/x-patch", "text/diff", "text/patch", "application/x-patch", "application/x-diff"}
 )
+_CLEAR_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----\n"
+_DASHED = re.compile(r"^- (?=-)", re.MULTILINE)
 _SIGNATURE_LINE = "-- "
 
 Headers: TypeAlias = dict[bytes, list[bytes]]
@@ -61,9 +63,15 @@ def split_headers(raw: bytes) -> tuple[Headers, bytes, tuple[str, ...]]:
 
 
 def first(headers: Headers, name: bytes) -> bytes:
-    """The first value of a header, or nothing: where a header is doubled git takes the first."""
+    """The first value of a header, or nothing."""
     values = headers.get(name)
     return values[0] if values else b""
+
+
+def last(headers: Headers, name: bytes) -> bytes:
+    """The last value of a header, or nothing: of a doubled From, Subject or Date git mailinfo takes the last."""
+    values = headers.get(name)
+    return values[-1] if values else b""
 
 
 def leaves(headers: Headers, body: bytes) -> tuple[tuple[Part, ...], tuple[str, ...]]:
@@ -151,13 +159,20 @@ def _leaf(
     crlf = newlines > 0 and text.count("\r\n") == newlines
     text = text.replace("\r\n", "\n") if crlf else text
     text = unflow(text, delete_space=parameters.get("delsp", "").lower() == "yes") if flowed else text
+    signed = text.startswith(_CLEAR_SIGNED)
     return Part(
         content_type=content_type,
-        text=text,
+        text=_without_signature(text) if signed else text,
         attached_diff=is_diff and (disposition.startswith("attachment") or nested),
-        plain=not nested and not flowed and reason is None and not (encoded and crlf),
+        plain=not nested and not flowed and reason is None and not signed and not (encoded and crlf),
         defects=(reason,) if reason else (),
     )
+
+
+def _without_signature(text: str) -> str:
+    """What was signed, out of a message in the cleartext signature framework (RFC 9580, 7)."""
+    _, _, signed = text.partition("\n\n")
+    return _DASHED.sub("", signed.partition("\n-----BEGIN PGP SIGNATURE-----")[0] + "\n")
 
 
 def _decoded(content: bytes, encoding: str) -> tuple[bytes, bool]:

@@ -103,6 +103,14 @@ def decode_base64(data: bytes) -> bytes:
 
 
 def _decode_base64_run(run: bytes) -> bytes:
-    clean = _NOT_BASE64.sub(b"", run)
+    lines = run.split()
+    # A line that lost a character must not shift all that follow: git decodes line by line.
+    if any(len(line) % 4 for line in lines[:-1]) and len({len(line) for line in lines[:-1]}) > 1:
+        return b"".join(map(_decode_base64_piece, lines))
+    return _decode_base64_piece(run)
+
+
+def _decode_base64_piece(piece: bytes) -> bytes:
+    clean = _NOT_BASE64.sub(b"", piece)
     whole = len(clean) - (1 if len(clean) % 4 == 1 else 0)
     return binascii.a2b_base64(clean[:whole] + b"=" * (-whole % 4))

@@ -17,9 +17,17 @@ def deduplicate(messages: Iterable[Message]) -> dict[str, Message]:
 
 
 def _merged(one: Message, other: Message) -> Message:
-    sound = min((one, other), key=lambda each: (len(each.defects), each.diff is None))
+    sound = min((one, other), key=_mangling)
     lists = tuple(dict.fromkeys((*one.list_ids, *other.list_ids)))
     return sound if lists == sound.list_ids else replace(sound, list_ids=lists)
+
+
+def _mangling(message: Message) -> tuple[int, bool, bool, bool, int, bytes]:
+    # Lists rewrite the sender, encode anew and add footers; the shorter of two copies has lost the least.
+    rewritten = message.author.key != message.sender.key
+    return (
+        len(message.defects), message.diff is None, rewritten, not message.verbatim, len(message.body), message.raw
+    )  # fmt: skip
 
 
 def parents(messages: Mapping[str, Message]) -> dict[str, str | None]:

@@ -35,10 +35,18 @@ def test_prose_is_no_diff() -> None:
 
 
 def test_a_diff_ends_where_its_hunks_end() -> None:
-    text = f"Text.\n\n{change('a')}\nAnd now for something else:\n{change('b')}"
-    found = extract_diff(text)
+    found = extract_diff(f"Text.\n\n{change('a')}\nAnd now for something else:\n-- \n2.43.0\n")
     assert found is not None
     assert (found.text, found.start) == (change("a"), 7)
+
+
+def test_what_stands_between_two_pieces_does_not_end_it(tmp_path: Path) -> None:
+    text = f"Text.\n\n{change('a')}\nAnd now for something else:\n{change('b')}\nThat is all.\n"
+    found = extract_diff(text)
+    assert found is not None
+    assert [each.path for each in found.files] == ["kernel/bpf/a.c", "kernel/bpf/b.c"]
+    assert git(tmp_path, "apply", "--numstat", stdin=text.encode()).count(b"\n") == 2
+    assert found.text.endswith(change("b"))
 
 
 def test_a_damaged_hunk_is_named() -> None:

@@ -56,6 +56,10 @@ ENCODED = {
     "quoted-printable": HEAD + b"Content-Transfer-Encoding: quoted-printable\n\n" + encodestring(BODY.encode()),
     "base64": HEAD + BASE64 + TEXT + b"utf-8\n\n" + b64encode(BODY.encode()),
     "base64 of CRLF": HEAD + BASE64 + b"\n" + b64encode(BODY.replace("\n", "\r\n").encode()),
+    "signed in clear text": HEAD
+    + b"\n-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
+    + BODY.replace("\n-", "\n- -").encode()
+    + b"-----BEGIN PGP SIGNATURE-----\n\nxyz\n-----END PGP SIGNATURE-----\n",
     "CRLF": (HEAD + b"\n" + BODY.encode()).replace(b"\n", b"\r\n"),
     "a charset that does not exist": HEAD + TEXT + b"martian\n\n" + BODY.encode(),
     "UTF-8 that claims to be ASCII": HEAD + TEXT + b"us-ascii\n\n" + BODY.encode().replace(b"Why", WITH_FF),
@@ -146,6 +150,13 @@ def test_headers_in_odd_shapes() -> None:
     assert any("more than one Message-ID" in defect for defect in message.defects)
 
 
+def test_of_a_doubled_header_the_last_counts_as_for_git(tmp_path: Path) -> None:
+    raw = b"Subject: [PATCH] bpf: first\nFrom: Ben <ben@example.net>\n" + HEAD + b"\n" + BODY.encode()
+    message, (fields, _) = parse_message(raw), mailinfo(raw, tmp_path)
+    assert (message.author.email, message.subject) == (fields["Email"], f"[PATCH] {fields['Subject']}")
+    assert message.author.email == "ann@example.org"
+
+
 def test_dates() -> None:
     def date(text: str) -> datetime | None:
         return parse_message(f"Date: {text}\n\nx".encode()).date
@@ -165,6 +176,21 @@ def test_the_in_body_from_is_the_patchs_author(tmp_path: Path) -> None:
     fields, _ = mailinfo(raw, tmp_path)
     assert (message.patch_author.name, message.patch_author.email) == (fields["Author"], fields["Email"])
     assert message.author.email == "ann@example.org"
+
+
+@pytest.mark.parametrize(
+    ("text", "author"),
+    [
+        ("Subject: bpf: t\nFrom: Ben <ben@example.net>\n\n", "ben@example.net"),
+        ("\n\nFrom: Ben <ben@example.net>\nDate: Mon, 2 Mar 2026 10:00:00 +0100\n\n", "ben@example.net"),
+        (" From: Ben <ben@example.net>\n\n", "ann@example.org"),
+        ("Hello,\nFrom: Ben <ben@example.net>\n\n", "ann@example.org"),
+    ],
+)
+def test_where_an_in_body_from_counts(text: str, author: str, tmp_path: Path) -> None:
+    raw = HEAD + b"\n" + text.encode() + BODY.encode()
+    message, (fields, _) = parse_message(raw), mailinfo(raw, tmp_path)
+    assert (message.patch_author or message.author).email == fields["Email"] == author
 
 
 def test_without_a_message_id_one_is_derived_from_the_content() -> None:

@@ -1,5 +1,7 @@
 """Bytes to text that a database can hold."""
 
+from base64 import b64encode
+
 import pytest
 
 from app.domain.text import decode_base64, decode_header, decode_text, known_charset, storable
@@ -59,3 +61,13 @@ def test_broken_base64_is_read_as_far_as_it_goes() -> None:
 
 def test_lone_surrogates() -> None:
     assert storable("a\ud800b\0") == "a\ufffdb\ufffd"
+
+
+def test_a_line_of_base64_that_lost_a_character_spoils_only_itself() -> None:
+    text = b"".join(b"line %03d of the patch, long enough\n" % number for number in range(40))
+    lines = b64encode(text).decode()
+    wrapped = [lines[at : at + 76] for at in range(0, len(lines), 76)]
+    wrapped[2] = wrapped[2][:30] + wrapped[2][31:]
+    assert decode_base64("\n".join(wrapped).encode()).endswith(text[-900:])
+    odd = "\n".join(lines[at : at + 61] for at in range(0, len(lines), 61))
+    assert decode_base64(odd.encode()) == text

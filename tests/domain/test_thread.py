@@ -22,6 +22,16 @@ def test_in_reply_to_counts_before_references_and_the_last_of_those_first() -> N
     assert parents(mails) == {"a@x": None, "b@x": None, "c@x": "a@x", "d@x": "b@x"}
 
 
+def test_of_two_copies_the_less_mangled_is_kept_whichever_comes_first() -> None:
+    sound = mail("a@x", text="x")
+    footer = mail("a@x", text="x\n_____\nlist mailing list\n")
+    rewritten = parse_message(
+        b"Message-ID: <a@x>\nFrom: Ann via list <list@x>\nReply-To: Ann <ann@x>\nIn-Reply-To:\nReferences:\n\nx"
+    )
+    for copies in ((sound, footer), (footer, sound), (rewritten, sound, footer), (footer, rewritten, sound)):
+        assert known(*copies) == {"a@x": sound}
+
+
 def test_loops_are_cut() -> None:
     mails = known(mail("a@x", to="<c@x>"), mail("b@x", to="<a@x>"), mail("c@x", to="<b@x>"), mail("d@x", to="<d@x>"))
     found = parents(mails)
