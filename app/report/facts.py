@@ -86,7 +86,8 @@ class ReportFacts:
 
     `sentence` is the verdict's, as on the page. `root_id` is the Message-ID of the cover letter (or first patch),
     without brackets. `replaces` is the verdict that an earlier report on this revision gave. `urls` are of the run and
-    of the series, in this order; `contact` is whom to write to about Reroll itself, "" where nobody is named.
+    of the series, in this order; `config_url` is where the kernel's configuration is to be had, "" where none is kept.
+    `contact` is whom to write to about Reroll itself, "" where nobody is named.
     """
 
     label: str
@@ -95,6 +96,7 @@ class ReportFacts:
     sentence: str
     tested: Tested
     urls: tuple[str, ...]
+    config_url: str = ""
     tests: tuple[BlamedTest, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     refusal: Refusal | None = None

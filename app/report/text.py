@@ -125,7 +125,8 @@ def _commands(facts: ReportFacts) -> list[str]:
     ]
     if facts.verdict is Verdict.DOES_NOT_APPLY:
         return begin
-    begin.append(f"# with the kernel config of profile {layout.one_line(facts.tested.profile)}")
+    if facts.config_url:
+        begin += ["curl -fo .config \\", f"  {_quoted(facts.config_url)}", "make olddefconfig"]
     if facts.verdict is Verdict.DOES_NOT_BUILD:
         return [*begin, _make(facts)]
     if facts.verdict is Verdict.DOES_NOT_BOOT:

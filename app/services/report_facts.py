@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db.models import Change, Revision, Run
+from app.db.queries.logs import step_with_log
 from app.db.queries.reports import changes_of_class
 from app.domain.outcome import ChangeClass, TestKey, Verdict
 from app.domain.verdict import Counts
@@ -35,6 +36,7 @@ def load_facts(
         sentence=run.sentence or "",
         tested=_tested(session, run, revision, tree_url=_tree_url(settings, run.tree)),
         urls=(f"{here}/runs/{run.id}", f"{here}/series/{revision.series_id}"),
+        config_url=_config_url(session, run, here),
         tests=tuple(_blamed(changes_of_class(session, run.id, BLAMED), reasons)),
         complaints=() if refusal or errors else tuple(_complaints(reasons)),
         refusal=refusal,
@@ -43,6 +45,15 @@ def load_facts(
         replaces=replaces,
         contact=settings.lore.contact,
     )
+
+
+def _config_url(session: Session, run: Run, here: str) -> str:
+    """Return where the kernel's configuration is kept: the run's own, or where it was not built, its baseline's."""
+    for run_id in (run.id, run.baseline_id):
+        step_id = None if run_id is None else step_with_log(session, run_id, "config")
+        if step_id is not None:
+            return f"{here}/api/v1/steps/{step_id}/logs/config"
+    return ""
 
 
 def _tree_url(settings: Settings, name: str) -> str:

@@ -6,6 +6,7 @@ from app.report.facts import BlamedTest, BuildError, Complaint, Refusal, ReportF
 BASE = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 TOOLCHAIN = {"gcc": "12.2.0", "clang": "19.1.4", "lld": "19.1.4", "make": "4.3", "pahole": "1.24", "qemu": "7.2.15"}
 URLS = ("https://reroll.example.org/runs/812", "https://reroll.example.org/series/7")
+CONFIG = "https://reroll.example.org/api/v1/steps/4021/logs/config"
 
 TESTED = Tested(
     patches=8,
@@ -57,6 +58,7 @@ REGRESSED = ReportFacts(
         not_run=("xdp_bonding", "xdp_metadata"),
     ),
     urls=URLS,
+    config_url=CONFIG,
     tests=(
         BlamedTest(
             suite="test_progs",
@@ -125,6 +127,7 @@ NOT_BUILT = ReportFacts(
     "of function 'ringcount_max'.",
     tested=STOPPED,
     urls=URLS,
+    config_url=CONFIG,
     errors=(
         BuildError(
             file="kernel/bpf/ringcount.c",

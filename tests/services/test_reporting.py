@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.config import MailMode, MailSettings, Settings, TreeSettings
 from app.db.models import Report, ReportState, Revision, Run, RunState
 from app.db.session import Sessions
-from app.domain.outcome import ChangeClass, Verdict
+from app.domain.outcome import ChangeClass, Step, Verdict
 from app.report.mail import usable_message_id
 from app.services.reporting import queue_report, recipients_of
 from tests import factories as make
@@ -66,6 +66,22 @@ def test_a_first_verdict_is_put_into_the_outbox_and_the_queue_together(session: 
     assert report.body.startswith("v3 is clean.\n")
     assert f"https://ci.example.org/runs/{run.id}\n" in report.body
     assert queued(session) == [("mail", "mine", report.id)]
+
+
+@pytest.mark.parametrize("whose", ["run", "baseline"])
+def test_the_kernels_configuration_is_named_where_it_is_kept(session: Session, mailing: Mail, whose: str) -> None:
+    """The run's own; a series that does not build has none, and its baseline's is the same."""
+    baseline = make.add_run(session)
+    run = judged(session, posted(session), Verdict.DOES_NOT_BUILD, baseline_id=baseline.id)
+    steps = {name: make.add_step(session, one, Step.BUILD) for name, one in (("baseline", baseline), ("run", run))}
+    for name in {"baseline", whose}:
+        make.add_log(session, steps[name], "config", b"CONFIG_BPF=y\n")
+
+    report = queue_report(session, mailing(), run.id)
+
+    assert report is not None
+    url = f"https://ci.example.org/api/v1/steps/{steps[whose].id}/logs/config"
+    assert f"\n  curl -fo .config \\\n    {url}\n  make olddefconfig\n" in report.body
 
 
 def test_nothing_is_queued_when_the_judge_does_not_commit(sessions: Sessions, mailing: Mail) -> None:

@@ -126,6 +126,7 @@ class ScriptedBuilder:
             raise BuildFailedError(target="the kernel", exit_code=2)
         self.built.append(key)
         self.texts[key] = text
+        (self.folder / "config").write_text("CONFIG_BPF_SYSCALL=y\n")
         image = Image(
             key=key,
             folder=self.folder,

@@ -20,6 +20,7 @@ from app.db.models import (
     Thread,
     ThreadState,
 )
+from app.db.queries import logs
 from app.domain.message import parse_message
 from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
 from app.domain.outcome import Step as StepName
@@ -398,3 +399,10 @@ async def test_a_base_that_did_not_build_is_built_again_when_a_run_is_asked_for(
     await house.work()
     with house.sessions() as session:
         assert session.get_one(Run, again).verdict is Verdict.CLEAN
+
+
+async def test_the_kernels_configuration_is_kept_with_the_build(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    with house.sessions() as session:
+        step = logs.step_with_log(session, house.run("v1").id, "config")
+        assert b"".join(logs.read_log(session, step, "config", 0, 1000)) == b"CONFIG_BPF_SYSCALL=y\n"

@@ -15,6 +15,8 @@ from workers.recorder import StepRecord
 TAIL_BYTES = 4_000_000
 """How much of a build's log is searched for errors: make stops soon after the first."""
 MAX_ERRORS = 20
+CONFIG_BYTES = 1_000_000
+"""A kernel's whole configuration is a quarter of this; a hostile build may leave anything under its name."""
 
 
 def image_key(commit: str, core: Sequence[str], files: Sequence[str], inputs: dict[str, str]) -> str:
@@ -30,7 +32,7 @@ def image_key(commit: str, core: Sequence[str], files: Sequence[str], inputs: di
 async def build(
     record: StepRecord, builder: Builder, checkout: Checkout, profile: ProfileSettings, *, job: Job, commit: str
 ) -> Image:
-    """Build the image of a commit, or take the one that is kept.
+    """Build the image of a commit, or take the one that is kept; the kernel's configuration becomes the log `config`.
 
     Raises:
         BuildFailedError: the tree does not build; the step's detail lists the errors, each with the patch that owns it.
@@ -52,6 +54,8 @@ async def build(
     record.summary = f"{len(image.tests)} tests" + (f", {len(image.not_built)} not built" if image.not_built else "")
     record.summary += "" if tail else "; the same tree was built before, its image is used again"
     record.detail = {"key": image.key}
+    with (image.folder / "config").open("rb") as config:
+        record.log("config")(config.read(CONFIG_BYTES))
     return image
 
 

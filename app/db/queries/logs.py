@@ -7,7 +7,7 @@ import zstandard
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.db.models import LogChunk
+from app.db.models import LogChunk, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,12 @@ def list_logs(session: Session, step_ids: Sequence[int]) -> Sequence[LogLine]:
         .order_by(LogChunk.step_id, LogChunk.name)
     )
     return [LogLine(step_id=step, name=name, size=size) for step, name, size in session.execute(sizes)]
+
+
+def step_with_log(session: Session, run_id: int, name: str) -> int | None:
+    """Return the newest step of a run that has a log of this name."""
+    having = select(func.max(LogChunk.step_id)).join(Step, Step.id == LogChunk.step_id)
+    return session.scalar(having.where(Step.run_id == run_id, LogChunk.name == name))
 
 
 def log_size(session: Session, step_id: int, name: str) -> int | None:
