@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.subject import MAX_TOTAL, parse_subject
+from app.domain.subject import MAX_TOTAL, kernel_of, parse_subject
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,18 @@ from app.domain.subject import MAX_TOTAL, parse_subject
         ("[PATCHSET v2 0/5] t", 2, (0, 5), ()),
         ("[PATCH v2 1/2] [PATCH v2 1/2] t", 2, (1, 2), ()),
         ("[Some-list] [PATCH net-next v5 1/3] t", 5, (1, 3), ("Some-list", "net-next")),
+        ("v2 10/12: t", 2, (10, 12), ()),
+        ("PATCH v3 1/2] t", 3, (1, 2), ()),
+        ("[PATCH v3 1/2 t", 3, (1, 2), ()),
+        ("RFC: [PATCH v3 1/2] t", 3, (1, 2), ()),
+        ("[PATCH bpf-nextv2 1/2] t", 2, (1, 2), ("bpf-next",)),
+        ("[PATCH v2-1/4] t", 2, (1, 4), ()),
+        ("[PATCH 1/2-v3] t", 3, (1, 2), ()),
+        ("[PATCH version 3 1\\2] t", 3, (1, 2), ()),
+        ("[PATCH SET v2 0/3] t", 2, (0, 3), ()),
+        ("[PATCH v2 #2/3] t", 2, (2, 3), ()),
         # kernels, not revisions
+        ("[PATCH v7.0 1/2] t", 1, (1, 2), ("v7.0",)),
         ("[PATCH 5.10/5.15] t", 1, (1, 1), ("5.10/5.15",)),
         ("[PATCH linux-6.6.y v2 1/3] t", 2, (1, 3), ("linux-6.6.y",)),
         ("[PATCH v6.12-rc1] t", 1, (1, 1), ("v6.12-rc1",)),
@@ -57,9 +68,46 @@ def test_patches(text: str, version: int, number: tuple[int, int], tags: tuple[s
     assert not subject.is_reply
 
 
-def test_a_revision_of_a_revision() -> None:
-    subject = parse_subject("[PATCH v5.1 10/12] t")
-    assert (subject.version, subject.minor, subject.position) == (5, 1, 10)
+@pytest.mark.parametrize("text", ["[PATCH v5.1 10/12] t", "v5.1 10/12 t", "[patch V5a 10/12] t"])
+def test_a_revision_of_a_revision(text: str) -> None:
+    subject = parse_subject(text)
+    assert (subject.version, subject.minor, subject.position, subject.title) == (5, 1, 10, "t")
+
+
+@pytest.mark.parametrize("title", ["rv: t", "vs: t", "tr: t", "of: t", "R3: t"])
+def test_the_name_of_a_subsystem_is_no_answer(title: str) -> None:
+    for text in (title, f"[PATCH v2 1/2] {title}"):
+        assert not parse_subject(text).is_reply
+        assert parse_subject(text).title == title
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tip: sched/core] sched: t",
+        "+ mm-t.patch added to mm-unstable branch",
+        "[merged mm-stable] mm-t.patch removed from -mm tree",
+        'Patch "bpf: t" has been added to the 6.6-stable tree',
+        'FAILED: patch "[PATCH] bpf: t" failed to apply to 6.6-stable tree',
+        "[ANNOUNCE] 6.12-rt1",
+        "[bug report] bpf: t",
+        "[syzbot] [bpf?] KASAN: t",
+    ],
+)
+def test_notices(text: str) -> None:
+    assert parse_subject(text).is_notice
+
+
+@pytest.mark.parametrize("text", ["[BUG] [PATCH v2] bpf: t", "[PATCH tip: sched/core] t", "[PATCH] Announce t"])
+def test_patches_that_look_like_notices(text: str) -> None:
+    assert not parse_subject(text).is_notice
+
+
+def test_the_kernel_of_a_tag() -> None:
+    kernels = {tag: kernel_of(tag) for tag in ("6.1", "v6.1.y", "linux-6.1.y", "6.1-stable", "v6.2-rc1", "net", "v6")}
+    assert kernels == dict.fromkeys(("6.1", "v6.1.y", "linux-6.1.y", "6.1-stable"), "6.1") | dict.fromkeys(
+        ("v6.2-rc1", "net", "v6")
+    )
 
 
 @pytest.mark.parametrize(
