@@ -58,6 +58,19 @@ class Since:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """What was applied before the series, or why it was not, in words.
+
+    `message_ids` are what to fetch to have it: those of single patches where `alone`, else that of a series; none where
+    there is nothing to apply.
+    """
+
+    text: str
+    message_ids: tuple[str, ...] = ()
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
     """What was tested, on what, with what.
 
@@ -78,6 +91,7 @@ class Tested:
     not_built: tuple[tuple[str, str], ...] = ()
     not_run: tuple[str, ...] = ()
     disappeared: tuple[str, ...] = ()
+    first: tuple[First, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ MAX_TESTS = 10
 MAX_COMPLAINTS = 3
 MAX_ERRORS = 3
 MAX_COMMANDS = 5
+MAX_FIRST = 8
 TOOLS = ("gcc", "clang", "lld", "pahole", "qemu")
 HOST = "x86_64"
 BUILD_ALL = "make bzImage && make -C tools/testing/selftests/bpf"
@@ -40,7 +41,7 @@ def report_text(facts: ReportFacts) -> str:
         not_built=[f"{name} ({reason})" for name, reason in facts.tested.not_built],
         since=_since(facts.since),
         commands=_commands(facts),
-        most={"tests": MAX_TESTS, "complaints": MAX_COMPLAINTS, "errors": MAX_ERRORS},
+        most={"tests": MAX_TESTS, "complaints": MAX_COMPLAINTS, "errors": MAX_ERRORS, "first": MAX_FIRST},
     )
 
 
@@ -121,6 +122,7 @@ def _commands(facts: ReportFacts) -> list[str]:
         return []
     begin = [
         f"git switch --detach {_quoted(facts.tested.base_commit)}",
+        *_first_commands(facts),
         f"b4 am -o - {_quoted(facts.root_id)} | git am --3way",
     ]
     if facts.verdict is Verdict.DOES_NOT_APPLY:
@@ -132,6 +134,15 @@ def _commands(facts: ReportFacts) -> list[str]:
     if facts.verdict is Verdict.DOES_NOT_BOOT:
         return [*begin, "make bzImage"]
     return [*begin, BUILD_ALL, "# in the guest, in tools/testing/selftests/bpf", *_test_commands(facts)]
+
+
+def _first_commands(facts: ReportFacts) -> list[str]:
+    """Return the commands that apply what the series needs; b4 takes one patch of a series with `-P _`."""
+    return [
+        f"b4 am {'-P _ ' if one.alone else ''}-o - {_quoted(message_id)} | git am --3way"
+        for one in facts.tested.first[:MAX_FIRST]
+        for message_id in one.message_ids[:MAX_FIRST]
+    ]
 
 
 def _make(facts: ReportFacts) -> str:
