@@ -17,9 +17,8 @@ from app.db.queries import threads as thread_queries
 from app.db.queries.patches import Heard
 from app.db.queries.reports import newest_report
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
-from app.domain.changenotes import ChangeStep, change_log
-from app.domain.message import parse_message
 from app.domain.outcome import ChangeClass
+from app.services.comparing import Told, changes_told
 from app.web.evidence import Evidence, read_evidence
 from app.web.mailtext import BODY_LIMIT, Said, said
 from app.web.matrix import Column, Facts, Matrix, build_matrix, differing
@@ -86,7 +85,7 @@ class SeriesPage:
     patches: Sequence[PatchRow]
     remarks_left_out: int
     trailers: Sequence[TrailerRow]
-    change_log: ChangeStep | None
+    told: Told
     thread_id: int | None
     report: Report | None
     reproduce: str
@@ -135,7 +134,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         patches=patches,
         remarks_left_out=left_out,
         trailers=trailers,
-        change_log=_change_log(session, chosen),
+        told=changes_told(session, series.revisions, chosen),
         thread_id=thread_queries.thread_of_message(session, chosen.root_id),
         report=newest_report(session, chosen.id),
         reproduce=_reproduce(chosen, run, changes),
@@ -160,13 +159,6 @@ def _cards(
         )
         for one in revisions
     ]
-
-
-def _change_log(session: Session, revision: Revision) -> ChangeStep | None:
-    """Return what the cover letter says has changed with this revision, where it says so."""
-    raw = thread_queries.raw_message(session, revision.cover_id) if revision.cover_id else None
-    steps = change_log(parse_message(raw)) if raw else ()
-    return next((step for step in steps if step.new == revision.label and step.points), None)
 
 
 def _matrix(
