@@ -135,6 +135,13 @@ class Trees(Protocol):
     def checkout(self, tree: TreeSettings, base: Base) -> AbstractAsyncContextManager[Checkout]:
         """Hold a worktree of `tree` at `base`, clean; waits while other runs hold all of them."""
 
+    async def tidy(self, tree: TreeSettings) -> None:
+        """Do what keeps a tree's repository small; for a moment when nothing else is to be done.
+
+        Raises:
+            InfrastructureError: it cannot be done now.
+        """
+
 
 class Builder(Protocol):
     """Turns a checkout into an image."""

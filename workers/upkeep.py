@@ -25,6 +25,7 @@ STALLED_S = 20.0
 """A worker that has not been heard of for so long is lost, and its jobs are given to others."""
 REAP_EVERY_S = 5.0
 SWEEP_EVERY_S = 60.0
+TIDY_EVERY_S = 3600.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Upkeep:
             _every(HEARTBEAT_S, self.say_present),
             _every(REAP_EVERY_S, self.give_back),
             _every(SWEEP_EVERY_S, self.sweep),
+            _every(TIDY_EVERY_S, self.tidy, first_s=TIDY_EVERY_S),
         )
 
     async def note(self, call_next: AsyncCallNext, job: JobContext, _worker: Worker) -> Any:  # noqa: ANN401 - a job's
@@ -75,8 +77,15 @@ class Upkeep:
             for lost in sweep.requeue_lost(session):
                 log.warning("this was no longer on the queue; it is queued again", what=lost)
 
+    async def tidy(self) -> None:
+        """Keep the trees' repositories small, unless there is a job to be done."""
+        for tree in self.context.settings.trees:
+            if self.doing is None:
+                await self.context.trees.tidy(tree)
 
-async def _every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+
+async def _every(seconds: float, act: Callable[[], Awaitable[None]], *, first_s: float = 0.0) -> None:
+    await asyncio.sleep(first_s)
     while True:
         try:
             await act()

@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import fields
 
 import pytest
 from sqlalchemy import select, text
 
+from app.config import TreeSettings
 from app.db.models import RunState, Worker
 from app.db.queue import Task, enqueue
 from app.errors import InfrastructureError
@@ -19,20 +21,17 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def keeping(settings, sessions):
+async def keeping(settings, sessions, trees=None):
     """Yield the upkeep of one worker, with nothing but the database behind it."""
-    context = Context(
-        settings=settings,
-        sessions=sessions,
-        worker="here/1",
-        pool="default",
-        archive=None,
-        trees=None,
-        builder=None,
-        machine=None,
-        mailer=None,
-        machine_facts={"accelerator": "tcg", "gcc": "12.2.0"},
-    )
+    known = {
+        "settings": settings,
+        "sessions": sessions,
+        "worker": "here/1",
+        "pool": "default",
+        "trees": trees,
+        "machine_facts": {"accelerator": "tcg", "gcc": "12.2.0"},
+    }
+    context = Context(**(dict.fromkeys(field.name for field in fields(Context)) | known))
     app = make_app(str(settings.database_url))
     async with app.open_async():
         yield Upkeep(app=app, context=context)
@@ -127,3 +126,19 @@ async def test_upkeep_goes_on_after_trouble(settings, sessions, monkeypatch):
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def test_trees_are_tidied_when_there_is_nothing_else_to_do(settings, sessions):
+    class Tidied(list):
+        async def tidy(self, tree):
+            self.append(tree.name)
+
+    trees = Tidied()
+    named = tuple(TreeSettings(name=name, url=f"/{name}") for name in ("one", "two"))
+    async with keeping(settings.model_copy(update={"trees": named}), sessions, trees) as one:
+        one.doing = "execute run 7"
+        await one.tidy()
+        assert trees == []
+        one.doing = None
+        await one.tidy()
+        assert trees == ["one", "two"]

@@ -1,8 +1,7 @@
 """Kernel trees on this host: a bare repository each, worktrees beside it, patches applied with git-am(1).
 
-Git never sees the worker's own configuration, runs no hook, and commits with a fixed identity and the author's date, so
-that the same patches on the same base give the same commit on every machine. Files that patches have not touched keep
-one old mtime: make rebuilds just what a series changes, in whichever worktree it lies.
+The same patches on the same base give the same commit on every machine. Files that patches have not touched keep one
+old mtime: make rebuilds just what a series changes, in whichever worktree it lies.
 """
 
 import asyncio
@@ -18,12 +17,12 @@ from pathlib import Path
 
 from app.config import TreeSettings
 from app.errors import InfrastructureError, PatchDoesNotApplyError
-from workers.adapters import locks, process
+from workers.adapters import git_store, locks
 from workers.adapters.debian_source import SCHEME, import_source
-from workers.adapters.git_output import SAID_BYTES, batch, patch_ids, read_regular, spoken
+from workers.adapters.git_command import QUICK, Git
+from workers.adapters.git_output import batch, patch_ids, read_regular, spoken
 from workers.ports import Base
 
-QUICK = timedelta(minutes=5)
 FETCH = timedelta(hours=2)
 FETCH_AGAIN_AFTER_S = 6 * 3600
 WORKTREES = 4
@@ -35,68 +34,6 @@ HISTORY = 1000
 HISTORY_STEP = 100
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _REJECT_FILES = 20
-
-_OPTIONS = (
-    "core.hooksPath=/dev/null",
-    "core.attributesFile=/dev/null",
-    "core.excludesFile=/dev/null",
-    "core.autocrlf=false",
-    "core.fsmonitor=false",
-    "commit.gpgSign=false",
-    "gc.auto=0",
-    "advice.detachedHead=false",
-    "advice.mergeConflict=false",
-    "protocol.ext.allow=never",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Git:
-    """Runs git; `home` holds the one configuration file it may read."""
-
-    home: Path
-
-    async def run(
-        self, *words: str, cwd: Path, stdin: bytes | None = None, wall: timedelta = QUICK
-    ) -> tuple[int, bytes]:
-        """Return git's exit code and all it wrote.
-
-        Raises:
-            InfrastructureError: git is missing or took longer than `wall`.
-        """
-        options = [part for option in _OPTIONS for part in ("-c", option)]
-        # Tied to the worker: git's own children end with it, also when the worker is killed.
-        tie = ["bwrap", "--die-with-parent", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc", "--"]
-        argv = [*tie, "git", *options, *words]
-        return await process.capture(argv, wall=wall, env=self._env(), cwd=cwd, stdin=stdin)
-
-    async def must(self, *words: str, cwd: Path, stdin: bytes | None = None, wall: timedelta = QUICK) -> bytes:
-        """Return what git wrote.
-
-        Raises:
-            InfrastructureError: it failed; says the command and git's words.
-        """
-        code, output = await self.run(*words, cwd=cwd, stdin=stdin, wall=wall)
-        if code != 0:
-            said = output[-SAID_BYTES:].decode(errors="replace").strip()
-            raise InfrastructureError(f"git {' '.join(words)[:200]} in {cwd} failed ({code}); git said: {said}")
-        return output
-
-    def _env(self) -> dict[str, str]:
-        config = self.home / "gitconfig"
-        if not config.exists():
-            config.write_text("# Read by Reroll's git instead of any user's.\n[safe]\n\tdirectory = *\n")
-        identity = {"NAME": "Reroll", "EMAIL": "reroll@localhost"}
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self.home),
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": str(config),
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_OPTIONAL_LOCKS": "0",
-            **{f"GIT_COMMITTER_{key}": value for key, value in identity.items()},
-        }
 
 
 class Trees:
@@ -142,7 +79,19 @@ class Trees:
             source = await self._take(tree, base, stack)
             checkout = Checkout(git=self.git, repository=self._repository(tree), source=source, base=base)
             await checkout.clean()
+            await git_store.keep(self.git, checkout.repository, base.commit)
             yield checkout
+
+    async def tidy(self, tree: TreeSettings) -> None:
+        """Pack what fetches and patches left loose in a tree's repository, where that is due; not while it is fetched.
+
+        Raises:
+            InfrastructureError: git cannot.
+        """
+        repository = self._repository(tree)
+        with locks.try_lock(self.folder / f"{tree.name}.git.lock") as held:
+            if held and repository.exists():
+                await git_store.repack(self.git, repository)
 
     def _repository(self, tree: TreeSettings) -> Path:
         return self.folder / f"{tree.name}.git"
@@ -185,8 +134,7 @@ class Trees:
         async with locks.lock(self.folder / f"{tree.name}.git.lock"):
             if stamp.exists() and time.time() - stamp.stat().st_mtime < older_than_s:
                 return
-            for stale in [*repository.glob("*.lock"), *repository.glob("refs/**/*.lock")]:
-                stale.unlink(missing_ok=True)  # we hold ours, so a killed fetch left them
+            git_store.drop_stale_locks(repository)
             words = ("fetch", "--quiet", "--prune", "--no-auto-gc", "origin", "+refs/heads/*:refs/heads/*")
             await self.git.must(*words, "+refs/tags/*:refs/tags/*", cwd=repository, wall=FETCH)
             stamp.touch()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.errors import InfrastructureError
-from workers.adapters.git import Git
+from workers.adapters.git_command import Git
 from workers.ports import Span
 
 WALL = timedelta(seconds=30)
