@@ -31,6 +31,7 @@ def pages(site: Site) -> dict[str, str]:
         "series": f"/series/{one.series.id}",
         "earlier revision": f"/series/{one.series.id}?revision=v3",
         "broken revision": f"/series/{one.series.id}?revision=v2",
+        "comparison": f"/series/{one.series.id}/compare?from=v1&to=v4",
         "runs": "/runs",
         "run": f"/runs/{one.runs[2].id}",
         "broken run": f"/runs/{one.runs[1].id}",
