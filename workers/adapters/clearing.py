@@ -1,4 +1,6 @@
-"""Room for builds: what bases left is cleared when it grows too large, the longest unused first, never what is in use.
+"""Room for builds: what bases left is cleared when it or the disk is too full, or when it was not used for a month.
+
+The longest unused goes first, what is in use never.
 
 A template (a base's folder) holds `objects` and a `selftests-NAME` for each selection. Beside each of the latter lies
 `selftests-NAME.use`: whoever builds upon it holds a shared lock on that, and its mtime is the last use.
@@ -7,6 +9,8 @@ A template (a base's folder) holds `objects` and a `selftests-NAME` for each sel
 import asyncio
 import contextlib
 import os
+import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +18,9 @@ from workers.adapters import locks
 from workers.adapters.sandbox import remove_tree
 
 MOST_BYTES = 30 * 1024**3
+ROOM_BYTES = 6 * 1024**3
+"""What stays free of the disk, as far as clearing can do it: a base of another configuration takes half of this."""
+UNUSED_S = 30 * 86400.0
 LOCK = "lock"
 OBJECTS = "objects"
 
@@ -31,15 +38,16 @@ async def in_use(place: Path) -> AsyncIterator[None]:
         yield
 
 
-def clear(builds: Path, *, but: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Delete what was not used for longest until the rest fits into `most_bytes`.
+def clear(builds: Path, *, but: Path, most_bytes: int = MOST_BYTES, room_bytes: int = ROOM_BYTES) -> None:
+    """Delete what was not used for longest until the rest fits into `most_bytes` and leaves `room_bytes` of the disk.
 
     The selftests' folder `but` and the objects beside it stay; the caller holds the lock of their template.
     """
     total = sum(size_of(path.parent) for path in builds.glob(f"*/{LOCK}"))
     uses = [use for use in builds.glob("*/selftests-*.use") if use != use_of(but)]
-    for use in sorted(uses, key=lambda use: use.stat().st_mtime):
-        if total <= most_bytes:
+    for last_use, use in sorted((_mtime(use), use) for use in uses):
+        enough = total <= most_bytes and shutil.disk_usage(builds).free >= room_bytes
+        if enough and time.time() - last_use < UNUSED_S:
             return
         with contextlib.ExitStack() as stack:
             ours = use.parent == but.parent or stack.enter_context(locks.try_lock(use.parent / LOCK))
@@ -62,5 +70,17 @@ def _clear_one(use: Path, *, with_objects: bool) -> int:
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of the files below `folder`; links count as themselves."""
-    return sum((Path(parent) / name).lstat().st_size for parent, _, names in os.walk(folder) for name in names)
+    """Return the bytes of the files below `folder`; links count as themselves, what vanishes meanwhile as nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # others build here
+                total += (Path(parent) / name).lstat().st_size
+    return total
+
+
+def _mtime(use: Path) -> float:
+    try:
+        return use.stat().st_mtime
+    except FileNotFoundError:  # another worker was faster
+        return time.time()

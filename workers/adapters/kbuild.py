@@ -196,8 +196,8 @@ class Builder:
         async with contextlib.AsyncExitStack() as using:
             async with locks.lock(template / clearing.LOCK):
                 if not (place / COMPLETE).exists():
-                    await self._at_base(job, checkout, template, place, planned)
                     await asyncio.to_thread(clearing.clear, self._builds, but=place)
+                    await self._at_base(job, checkout, template, place, planned)
                 await using.enter_async_context(clearing.in_use(place))
             state = json.loads((place / COMPLETE).read_text())
             yield _Base(
