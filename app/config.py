@@ -120,6 +120,13 @@ class MailSettings(_Section):
     timeout: Seconds = timedelta(seconds=30)
 
 
+class AttestationSettings(_Section):
+    """How signatures of mails are checked: DKIM with DNS, developers' own (patatt) with the keys in a folder."""
+
+    dkim: bool = True
+    keyring: Path | None = None
+
+
 def _root_or_home(root: str, variable: str, home: str) -> Path:
     if os.geteuid() == 0:
         return Path(root)
@@ -144,6 +151,7 @@ class Settings(BaseSettings):
     profiles: dict[str, ProfileSettings] = Field(default_factory=lambda: {"bpf-quick": ProfileSettings()})
     default_profile: str = "bpf-quick"
     mail: MailSettings = MailSettings()
+    attestation: AttestationSettings = AttestationSettings()
 
     @model_validator(mode="after")
     def _profile_exists(self) -> Self:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.config import Settings, TreeSettings
 from app.db.session import Sessions
 from app.errors import InfrastructureError
-from workers.ports import Archive, Builder, Differ, Machine, Mailer, Trees
+from workers.ports import Archive, Builder, Differ, Machine, Mailer, Signatures, Trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Context:
     builder: Builder
     machine: Machine
     mailer: Mailer
+    signatures: Signatures
     machine_facts: dict[str, str]
 
     def tree(self, name: str) -> TreeSettings:

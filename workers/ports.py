@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.config import ProfileSettings, TreeSettings
+from app.domain.attestation import Signature
 from app.errors import InfrastructureError
 
 Sink = Callable[[bytes], None]
@@ -205,6 +206,13 @@ class Archive(Protocol):
         Raises:
             InfrastructureError: the archive cannot be reached, or answers neither yes nor no.
         """
+
+
+class Signatures(Protocol):
+    """Checks whose signatures a mail carries."""
+
+    async def check(self, raw: bytes) -> tuple[Signature, ...]:
+        """Return the signatures of a mail with what checking each gave; never raises, whatever the mail holds."""
 
 
 class CutOffError(InfrastructureError):

@@ -12,6 +12,7 @@ from app.services.attempts import Claim
 from workers.context import Context
 from workers.execution import execute
 from workers.recorder import Recorder
+from workers.steps.attest import attest
 from workers.steps.judge import judge
 from workers.steps.mail import send_report
 from workers.steps.track import track
@@ -31,6 +32,7 @@ def make_app(conninfo: str) -> App:
     app.task(name=Task.TRACK, pass_context=True, retry=UNEXPECTED)(track_thread)
     app.task(name=Task.EXECUTE, pass_context=True, retry=UNEXPECTED)(execute_run)
     app.task(name=Task.JUDGE, pass_context=True, retry=UNEXPECTED)(judge_run)
+    app.task(name=Task.ATTEST, pass_context=True, retry=UNEXPECTED)(attest_thread)
     app.task(name=Task.MAIL, pass_context=True, retry=UNEXPECTED)(mail_report)
     return app
 
@@ -57,6 +59,11 @@ async def track_thread(job: JobContext, *, thread_id: int) -> None:
         if not last_try:
             raise
         _give_up(context, thread_id, f"unexpected {type(error).__name__}: {error}")
+
+
+async def attest_thread(job: JobContext, *, thread_id: int) -> None:
+    """Check the signatures of a thread's mails."""
+    await attest(_context(job), thread_id)
 
 
 async def execute_run(job: JobContext, *, run_id: int) -> None:

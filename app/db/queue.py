@@ -18,14 +18,16 @@ class Task(StrEnum):
     EXECUTE = "execute"
     JUDGE = "judge"
     MAIL = "mail"
+    ATTEST = "attest"
 
 
 class Priority:
-    """Higher goes first: mail, then judging, then baselines (runs wait for them), then the newest revisions."""
+    """Higher goes first: mail, then judging, then what is short, then baselines (runs wait for them), then runs."""
 
     MAIL = 40
     TRACK = 30
     JUDGE = 20
+    ATTEST = 15
     BASELINE = 10
     RUN = 0
 

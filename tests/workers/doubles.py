@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.config import ProfileSettings, TreeSettings
+from app.domain.attestation import Signature
 from app.domain.message import parse_message, split_mbox
 from app.errors import BuildFailedError
 from workers.ports import Boot, Checkout, Ending, Image, Sink
@@ -86,6 +87,13 @@ class Folder:
 
     async def has(self, message_id: str) -> bool:
         return False
+
+
+class Unsigned:
+    """Mails that nobody signed."""
+
+    async def check(self, raw: bytes) -> tuple[Signature, ...]:
+        return ()
 
 
 def text_of(checkout: Checkout) -> str:

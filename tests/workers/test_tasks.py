@@ -27,7 +27,7 @@ from app.domain.outcome import Step as StepName
 from app.errors import BuildFailedError, FencedError, InfrastructureError
 from app.services import attempts, records, tracking
 from app.services.rerun import rerun
-from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, make_tree, post, progs
+from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, Unsigned, make_tree, post, progs
 from workers import recorder
 from workers.adapters.git import Trees
 from workers.adapters.range_diff import Differ
@@ -78,6 +78,7 @@ class House:
             builder=self.builder,
             machine=self.machine,
             mailer=None,
+            signatures=Unsigned(),
             machine_facts={},
         )
 

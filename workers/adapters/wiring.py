@@ -8,6 +8,7 @@ from workers.adapters.kbuild import Builder
 from workers.adapters.lore import LoreClient
 from workers.adapters.qemu import Machine
 from workers.adapters.range_diff import Differ
+from workers.adapters.signatures import Signatures
 from workers.adapters.smtp import SmtpMailer
 from workers.context import Context
 
@@ -33,5 +34,6 @@ async def make_context(settings: Settings, sessions: Sessions, *, worker: str, p
         builder=builder,
         machine=Machine(settings.cache_dir),
         mailer=SmtpMailer(settings.mail),
+        signatures=Signatures(settings.attestation),
         machine_facts=facts,
     )

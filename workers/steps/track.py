@@ -8,7 +8,7 @@ from app.db.models import Thread, ThreadState
 from app.domain.message import parse_message, split_mbox
 from app.domain.series import Conversation, Revision, parse_threads
 from app.errors import InfrastructureError, RerollError, SubmissionError
-from app.services import tracking
+from app.services import attestation, tracking
 from app.services.ingest import ingest, root_id
 from app.services.runs import BaseChoice, route
 from workers.context import Context
@@ -48,7 +48,9 @@ async def track(context: Context, thread_id: int, *, last_try: bool) -> None:
         for one in needed.threads:
             along = tracking.fetched_along(session, one.message_id, needed_by=one.needed_by)
             ingest(session, one.raws, thread_id=along)
+            attestation.ask(session, along)
         series = ingest(session, raws, thread_id=thread_id)
+        attestation.ask(session, thread_id)
         tracking.add_missing_runs(session, context.settings, series, bases)
         tracking.fetched(session, thread_id, notes=[*fetched.notes, *notes])
 
