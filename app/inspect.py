@@ -1,6 +1,5 @@
 """`reroll inspect`: what the parsers see, as JSON or as a short table."""
 
-import asyncio
 import gzip
 import json
 import zlib
@@ -72,6 +71,8 @@ def show_console(file: Path, *, as_json: bool) -> None:
 def _bytes_of(place: str) -> bytes:
     if not place.startswith(("http://", "https://")):
         return _read(Path(place))
+    import asyncio
+
     from app.config import settings
     from app.domain.message_id import parse_reference
     from workers.adapters.lore import LoreClient

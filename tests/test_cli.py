@@ -34,6 +34,20 @@ def test_inspect_thread_prints_what_the_parser_sees():
     assert "v4         8/8 patches" in table
 
 
+def test_inspect_thread_starts_fast():
+    mails = next(file for file in sorted(EXAMPLE.glob("*.mbox")) if file.read_bytes().count(b"\nMessage-ID:") >= 15)
+    before = os.times()
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", REROLL, "inspect", "thread", mails, mails, "--json"],
+        capture_output=True, text=True, check=True,
+    ).stderr  # fmt: skip
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    assert spent < 0.5, "half a second is promised for thirty mails, on a machine that does nothing else"
+    slow = ("asyncio", "sqlalchemy", "fastapi", "httpx", "structlog", "rich", "uvicorn")
+    assert not [name for name in slow if f"| {name}\n" in loaded]
+
+
 def test_inspect_thread_reads_gzip(tmp_path):
     file = tmp_path / "t.mbox.gz"
     file.write_bytes(gzip.compress((EXAMPLE / "v1.mbox").read_bytes()))
