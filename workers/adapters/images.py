@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from workers.ports import Image
 META = "image.json"
 PARTS = ("bzImage", "vmlinux", "config", "selftests.cpio")
 MOST_BYTES = 16 * 1024**3
+STALE_S = 3600.0
+"""What is no whole image after this was left by a worker that was killed."""
 
 
 class Images:
@@ -29,12 +32,12 @@ class Images:
         folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, key: str) -> Image | None:
-        """Return the image kept under `key`, and count that as a use; None where there is none."""
+        """Return the image kept under `key`, and count that as a use; None where there is none, or a part only."""
         folder = self._place(key)
         try:
             meta = json.loads((folder / META).read_bytes())
             os.utime(folder / META)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # no JSON: the power went
             return None
         return Image(
             key=key,
@@ -64,12 +67,7 @@ class Images:
             meta = asdict(image)
             meta["folder"] = str(place)
             (new / META).write_text(json.dumps(meta, indent=1))
-            try:
-                new.rename(place)
-            except OSError:
-                if not (place / META).exists():
-                    raise
-                shutil.rmtree(new)  # another worker was first, with the same
+            self._place_at(new, place)
             self._clear(but=place)
         except OSError as error:
             raise InfrastructureError(f"cannot keep image {image.key[:12]} in {place}: {error}") from error
@@ -78,6 +76,16 @@ class Images:
             raise InfrastructureError(f"image {image.key[:12]} was cleared from {place} as soon as it was kept")
         return found
 
+    def _place_at(self, new: Path, place: Path) -> None:
+        try:
+            new.rename(place)
+        except OSError:
+            if self.find(place.name) is not None:
+                shutil.rmtree(new)  # another worker was first, with the same
+                return
+            shutil.rmtree(place)  # a part, left by a worker that was killed
+            new.rename(place)
+
     def _place(self, key: str) -> Path:
         if not key.isalnum() or not key.isascii():
             raise InfrastructureError(f"an image's key is letters and digits, not {key!r}")
@@ -85,7 +93,11 @@ class Images:
 
     def _clear(self, *, but: Path) -> None:
         """Delete the longest unused until the rest fits; a machine that runs one holds a shared lock on its META."""
-        kept = [place for place in self.folder.iterdir() if (place / META).exists() and place != but]
+        places = [place for place in self.folder.iterdir() if place != but]
+        kept = [place for place in places if (place / META).exists() and not place.name.startswith(".")]
+        for place in set(places) - set(kept):
+            if time.time() - place.stat().st_mtime > STALE_S:
+                shutil.rmtree(place, ignore_errors=True)
         sizes = {place: sum(part.lstat().st_size for part in place.iterdir()) for place in kept}
         total = sum(sizes.values()) + sum(part.lstat().st_size for part in but.iterdir())
         for place in sorted(kept, key=lambda place: (place / META).stat().st_mtime):

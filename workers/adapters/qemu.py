@@ -114,7 +114,8 @@ class Machine:
         """Run QEMU until it ends, a limit passes, or (to probe) userspace is up.
 
         Raises:
-            InfrastructureError: QEMU ended with an error of its own before the guest said anything.
+            InfrastructureError: QEMU ended with an error of its own or was killed, for want of memory perhaps: a guest
+                that dies resets its machine, and QEMU's exit code is 0 then.
         """
         async with contextlib.AsyncExitStack() as stack:
             console = await stack.enter_async_context(_port(watch.console))
@@ -131,10 +132,12 @@ class Machine:
                 if overdue:
                     return overdue
                 await asyncio.wait({console.reading, results.reading}, timeout=5)
-                if child.process.returncode and not watch.console_heard:
+                ending, code = watch.ending(), child.process.returncode
+                if code and ending in {Ending.NO_BOOT, Ending.DIED}:
                     words = (await said).decode(errors="replace").strip()
-                    raise InfrastructureError(f"QEMU would not start ({child.process.returncode}); it said: {words}")
-                return watch.ending()
+                    what = "ended by itself" if watch.console_heard else "would not start"
+                    raise InfrastructureError(f"QEMU {what} ({code}); it said: {words}")
+                return ending
             finally:
                 said.cancel()
 

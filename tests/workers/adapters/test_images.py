@@ -1,4 +1,5 @@
 import os
+import time
 
 import pytest
 
@@ -43,6 +44,29 @@ async def test_second_worker_with_the_same_key_changes_nothing(place):
     assert first == second
     assert (first.folder / "vmlinux").stat().st_size == 10
     assert [path.name for path in images.folder.iterdir()] == ["abc"]
+
+
+@pytest.mark.parametrize("meta", [None, b"", b'{"tests": ["bpf'])
+async def test_a_part_of_an_image_is_none_and_makes_way_for_a_whole_one(place, meta):
+    """A worker killed while it cleared, or the power lost while it wrote."""
+    images = Images(place / "images")
+    part = (images.folder / "abc").resolve()
+    part.mkdir()
+    (part / "vmlinux").write_bytes(b"x")
+    if meta is not None:
+        (part / META).write_bytes(meta)
+    assert images.find("abc") is None
+    assert {path.name for path in (await images.publish(made(place, "abc"))).folder.iterdir()} == {*PARTS, META}
+
+
+async def test_what_killed_workers_left_is_cleared_after_a_while(place):
+    images = Images(place / "images")
+    for name, age in ((".new-1-old", 4000), (".new-2-young", 10), ("cleared", 4000)):
+        (images.folder / name).mkdir()
+        (images.folder / name / "vmlinux").write_bytes(b"x")
+        os.utime(images.folder / name, (time.time() - age,) * 2)
+    await images.publish(made(place, "abc"))
+    assert {path.name for path in images.folder.iterdir()} == {"abc", ".new-2-young"}
 
 
 @pytest.mark.parametrize("how", ["symlink", "hardlink", "fifo", "folder", "absent"])

@@ -1,0 +1,75 @@
+"""How a machine's end is read: a shell in QEMU's place, in its sandbox, with its two ports."""
+
+import pytest
+
+from app.config import ProfileSettings
+from app.errors import InfrastructureError
+from workers.adapters import accelerator, qemu
+from workers.adapters.images import META, PARTS
+from workers.ports import Ending, Image
+
+pytestmark = pytest.mark.anyio
+READY = """echo '@@reroll {"event":"ready"}' >&$results"""
+DONE = """echo '@@reroll {"event":"done"}' >&$results"""
+
+
+@pytest.fixture
+def live(place, monkeypatch):
+    """Return what boots a machine whose QEMU is a bash script; `$console` and `$results` are its ports."""
+    monkeypatch.setattr(accelerator, "refusal", lambda: "not here")
+    folder = place / "image"
+    folder.mkdir()
+    for part in (*PARTS, META):
+        (folder / part).write_bytes(b"")
+    image = Image(key="abc", folder=folder, tests=("bpf_iter",), selection=(), not_built=(), toolchain={})
+
+    async def run(script):
+        def arguments(_profile, _accelerator, console, results):
+            return ["bash", "-c", f"console={console} results={results}\n{script}"]
+
+        monkeypatch.setattr(qemu, "_arguments", arguments)
+        heard = bytearray()
+        machine = qemu.Machine(place / "cache")
+        boot = await machine.run(
+            image, ProfileSettings(), tests=["bpf_iter"], console=heard.extend, results=heard.extend
+        )
+        return boot.ending, bytes(heard)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("script", "ending"),
+    [
+        (f"{READY}; {DONE}", Ending.FINISHED),
+        (READY, Ending.DIED),
+        ("echo Linux >&$console", Ending.NO_BOOT),
+        (f"{READY}; echo 'Kernel panic - not syncing: x' >&$console", Ending.PANIC),
+    ],
+)
+async def test_a_machine_that_resets_tells_by_its_ports_how_it_ended(live, script, ending):
+    assert (await live(script))[0] is ending
+
+
+async def test_both_ports_are_heard_to_the_end(live):
+    ending, heard = await live(
+        f"{READY}; echo Linux >&$console; i=0; while [ $i -lt 5000 ]; do echo x$i; "
+        f"i=$((i + 1)); done >&$results; {DONE}"
+    )
+    assert ending is Ending.FINISHED
+    assert b"Linux\n" in heard
+    assert b"\nx4999\n" in heard
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo no such machine; exit 1", r"would not start \(1\); it said: no such machine"),
+        ("echo Linux >&$console; sleep 0.2; kill -9 $$", r"ended by itself \(137\)"),
+        (f"echo Linux >&$console; {READY}; sleep 0.2; kill -9 $$", r"ended by itself \(137\)"),
+    ],
+)
+async def test_a_qemu_that_was_killed_or_gave_up_is_trouble_of_ours(live, script, said):
+    """The host may have run out of memory: no patch is to blame."""
+    with pytest.raises(InfrastructureError, match=said):
+        await live(script)
