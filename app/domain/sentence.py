@@ -79,8 +79,6 @@ def _named(changes: Sequence[Change], cls: ChangeClass) -> str:
 
 
 def _sentences(parts: Sequence[str], *, lead: int) -> str:
-    """Make a sentence of each of the first `lead` parts, and one of the rest with commas."""
-    sentences = [*parts[:lead], ", ".join(parts[lead:])]
-    return " ".join(
-        f"{text[0].upper() if number else text[0]}{text[1:]}." for number, text in enumerate(sentences) if text
-    )
+    """Make a sentence of each of the first `lead` parts, which begin with a label, and one of the rest with commas."""
+    rest = ", ".join(parts[lead:])
+    return " ".join(f"{text}." for text in (*parts[:lead], f"{rest[:1].upper()}{rest[1:]}") if text)

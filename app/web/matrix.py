@@ -10,7 +10,7 @@ from app.domain.flake import interval
 from app.domain.outcome import ChangeClass, Outcome
 from app.web.words import OUTCOMES, Chip, Tone
 
-MOST_ROWS = 300
+MOST_ROWS = 120
 REGRESSED = "Regressed at some time"
 GONE = "Gone from the base"
 NEW = "New with the series"

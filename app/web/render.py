@@ -166,7 +166,7 @@ def ago(value: datetime | None, now: datetime) -> Markup:
     if value is None:
         return Markup("no date")
     passed = (now - value).total_seconds()
-    if passed < 0 or passed > 30 * DAY:
+    if passed < -MINUTE or passed > 30 * DAY:  # clocks of several machines are never quite the same
         return day(value, now)
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if passed >= unit:

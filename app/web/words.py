@@ -69,11 +69,12 @@ PLURALS = {
     ChangeClass.NEW_FAILURE: ("new failure", "new failures"),
     ChangeClass.DISAPPEARED: ("test gone", "tests gone"),
     ChangeClass.FLAKY: ("flaky", "flaky"),
+    ChangeClass.NEW_PASS: ("new pass", "new passes"),
 }
 STATES = {
     RunState.QUEUED: Chip(text="queued", tone=Tone.QUIET),
     RunState.RUNNING: Chip(text="running", tone=Tone.NEW),
-    RunState.WAITING: Chip(text="waits for its baseline", tone=Tone.NEW),
+    RunState.WAITING: Chip(text="waits to be judged", tone=Tone.NEW),
     RunState.DONE: Chip(text="done", tone=Tone.QUIET),
 }
 THREADS = {
@@ -143,4 +144,10 @@ def _counted(counts: Mapping[ChangeClass, int], kind: ChangeClass) -> list[Chip]
     number = counts.get(kind, 0)
     if not number:
         return []
-    return [Chip(text=f"{number:,} {PLURALS[kind][number != 1]}", tone=CLASSES[kind])]
+    return [Chip(text=counted_class(kind, number), tone=CLASSES[kind])]
+
+
+def counted_class(kind: ChangeClass, number: int) -> str:
+    """A count with its class: `1 regression`, `2 new passes`, `3 not run`."""
+    one, many = PLURALS.get(kind, (str(kind), str(kind)))
+    return f"{number:,} {one if number == 1 else many}"

@@ -35,5 +35,11 @@ if (log) {
   }).observe(log, { childList: true });
 }
 
+// A table with more columns than fit begins where the revision is that the page is about.
+for (const now of document.querySelectorAll(".many .now")) {
+  const box = now.closest(".wide");
+  box.scrollLeft += now.getBoundingClientRect().right - box.getBoundingClientRect().right;
+}
+
 // When the live view of a run ends there is more to show: the verdict, the results.
 document.addEventListener("over", () => location.reload());

@@ -87,6 +87,13 @@ def test_many_regressions_are_not_all_named_and_come_before_new_failures() -> No
     assert judged.reasons[-1].key == TestKey(suite="test_progs", name="a")
 
 
+def test_labels_keep_their_small_letter_and_the_rest_is_a_sentence() -> None:
+    judged = verdict(changes=changes({"a": PASS, "b": PASS}, {"a": FAIL, "b": PASS, "n": FAIL, "x": PASS}))
+    assert judged.sentence == (
+        "v3 regresses 1 test: a. v3 fails a new test of its own: n. 1 new test passes, 1 test is as on the base."
+    )
+
+
 def test_flaky_is_not_blamed() -> None:
     results = [
         [TestResult(suite="s", name="a", outcome=outcome), TestResult(suite="s", name="b", outcome=PASS)]

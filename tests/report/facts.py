@@ -44,7 +44,7 @@ REGRESSED = ReportFacts(
     label="v3",
     root_id="20260326-ringcount-v3-0@example.org",
     verdict=Verdict.REGRESSED,
-    sentence="v3 regresses 2 tests: bpf_iter/bpf_percpu_array_map, verifier_log/bad_prog-level1. V3 fails a new test "
+    sentence="v3 regresses 2 tests: bpf_iter/bpf_percpu_array_map, verifier_log/bad_prog-level1. v3 fails a new test "
     "of its own: ringcount/overflow. 5 new tests pass, 1,417 tests are as on the base, 2 tests were not run.",
     tested=Tested(
         patches=4,

@@ -35,6 +35,7 @@ def test_durations(value: float | None, shown: str) -> None:
         (timedelta(days=3), "3 d ago"),
         (timedelta(days=40), "5 Mar"),
         (timedelta(days=400), "10 Mar 2025"),
+        (-timedelta(seconds=8), "just now"),
         (-timedelta(days=1), "15 Apr"),
     ],
 )

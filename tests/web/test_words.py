@@ -29,7 +29,7 @@ def run(verdict: Verdict | None, **values: object) -> Run:
         (run(Verdict.DOES_NOT_BUILD, evidence={"build": {"errors": [{}, {"patch": 3}]}}), {}, ["does not build · 3/4"]),
         (run(Verdict.DOES_NOT_BUILD, evidence={"build": {"errors": [{"patch": None}]}}), {}, ["does not build"]),
         (run(Verdict.INCONCLUSIVE), {}, ["inconclusive"]),
-        (run(None, state=RunState.WAITING), {}, ["waits for its baseline"]),
+        (run(None, state=RunState.WAITING), {}, ["waits to be judged"]),
         (run(None, revision_id=None), {}, ["measured"]),
         (run(None, revision_id=None, sentence="gave up"), {}, ["of no use"]),
     ],

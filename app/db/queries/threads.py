@@ -34,6 +34,12 @@ def count_messages(session: Session, thread_ids: Sequence[int]) -> dict[int, int
     return {thread: number for thread, number in session.execute(counting.group_by(Message.thread_id)) if thread}
 
 
+def subjects(session: Session, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return the subjects of those mails that are at hand, by Message-ID."""
+    rows = session.execute(select(Message.message_id, Message.subject).where(Message.message_id.in_(message_ids)))
+    return {row.message_id: row.subject for row in rows}
+
+
 def series_of_thread(session: Session, thread_id: int) -> Sequence[Series]:
     """Return the series that a thread's mails belong to."""
     roots = select(Message.message_id).where(Message.thread_id == thread_id)

@@ -90,7 +90,7 @@ def look(sessions: Sessions, run_id: int, cursor: Cursor) -> Glance | None:
         stop = min(line.size, start + BLOCK)
         data = b"".join(log_queries.read_log(session, line.step_id, line.name, start, stop)) if stop > start else b""
         after = Cursor(step_id=line.step_id, name=line.name, at=max(start, stop))
-        title = f"{newest.name} · {line.name}" if newest else line.name
+        title = f"{newest.name} · {line.name}" if newest and newest.name != line.name else line.name
         return _glance(run, after, data, fresh=not same, title=title, more=stop < line.size)
 
 

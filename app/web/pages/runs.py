@@ -24,7 +24,17 @@ from app.web.pages.run_parts import StepRow, step_rows
 from app.web.parameters import Config, Id, OrAny, Read, Words, Write
 from app.web.render import render
 from app.web.security import SignedIn
-from app.web.words import VERDICT_TONES, Chip, Statement, Tone, class_chip, outcome_chip, run_chips, split_sentence
+from app.web.words import (
+    VERDICT_TONES,
+    Chip,
+    Statement,
+    Tone,
+    class_chip,
+    counted_class,
+    outcome_chip,
+    run_chips,
+    split_sentence,
+)
 
 router = APIRouter(include_in_schema=False)
 PER_PAGE = 50
@@ -88,7 +98,7 @@ class RunPage:
     evidence: Evidence
     selection: Sequence[Named]
     changes: Sequence[ChangeRow]
-    counts: Sequence[tuple[Chip, int]]
+    counts: Sequence[tuple[ChangeClass, str]]
     tally: Sequence[tuple[Chip, int]]
     results: Sequence[tuple[Result, Chip]]
     pager: Pager
@@ -111,6 +121,17 @@ class RunPage:
     def live(self) -> bool:
         """Whether there is more to come."""
         return self.run.state is not RunState.DONE
+
+    @property
+    def timed(self) -> bool:
+        """Whether the suites of these results tell how long a test took."""
+        return any(result.duration_s is not None for result, _ in self.results)
+
+    @property
+    def tried_again(self) -> bool:
+        """Whether there is something to tell of the attempts: one that failed, or several of one kind."""
+        kinds = [attempt.kind for attempt in self.attempts]
+        return len(set(kinds)) < len(kinds) or any(one.ending not in {None, "done"} for one in self.attempts)
 
 
 @router.get("/runs")
@@ -182,7 +203,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         evidence=evidence,
         selection=named(run.selection),
         changes=_changes(session, run),
-        counts=[(class_chip(kind), counts[kind]) for kind in result_queries.GRAVITY if counts.get(kind)],
+        counts=[(kind, counted_class(kind, counts[kind])) for kind in result_queries.GRAVITY if counts.get(kind)],
         tally=[(outcome_chip(outcome), tally[outcome]) for outcome in Outcome if tally.get(outcome)],
         results=[(result, outcome_chip(result.outcome)) for result in found.items],
         pager=pager(request, found),

@@ -181,7 +181,8 @@ def _matrix(
         baseline_id=baseline,
     )
     columns = [Column(label=revision.label, run=run, tested=bool(run and tallies[run.id])) for revision, run in shown]
-    return build_matrix(columns, facts), max((sum(one.values()) for one in tallies.values()), default=0)
+    tests = max((sum(one.values()) for one in tallies.values()), default=0)
+    return build_matrix(columns, facts), tests if any(column.tested for column in columns) else 0
 
 
 def statement(revision: Revision, run: Run | None, active: Run | None) -> Statement:
@@ -192,7 +193,7 @@ def statement(revision: Revision, run: Run | None, active: Run | None) -> Statem
         return Statement(head=f"{label} has not been tested", rest=f".{missing}", tone=Tone.QUIET)
     if run.verdict is None:
         step = "is queued" if active and active.started_at is None else "is being tested"
-        return Statement(head=f"{label} {step}", rest=". The page of the run shows it live.", tone=Tone.NEW)
+        return Statement(head=f"{label} {step}", rest=".", tone=Tone.NEW)
     return split_sentence(run.sentence or f"{label}: {run.verdict}.", VERDICT_TONES[run.verdict])
 
 

@@ -28,10 +28,20 @@ DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRow:
+    """A thread in the list, with how many mails came and the subject of the one asked for ("" before it came)."""
+
+    thread: Thread
+    chip: Chip
+    mails: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadList:
     """The page of all threads, with the form to track another."""
 
-    rows: Sequence[tuple[Thread, Chip, int]]
+    rows: Sequence[ThreadRow]
     pager: Pager
     title: str = "Threads"
     place: str = "threads"
@@ -67,7 +77,13 @@ def list_threads(request: Request, session: Read, page: Annotated[int, Query(ge=
     """Show the threads that are tracked."""
     found = queries.list_threads(session, Window(page=page, limit=PER_PAGE))
     mails = queries.count_messages(session, [thread.id for thread in found.items])
-    rows = [(thread, THREADS[thread.state], mails.get(thread.id, 0)) for thread in found.items]
+    subjects = queries.subjects(session, [thread.message_id for thread in found.items])
+    rows = [
+        ThreadRow(
+            thread=one, chip=THREADS[one.state], mails=mails.get(one.id, 0), subject=subjects.get(one.message_id, "")
+        )
+        for one in found.items
+    ]
     return render(request, "threads/list.html", ThreadList(rows=rows, pager=pager(request, found)))
 
 

@@ -16,6 +16,8 @@ from app.web.words import Chip, Tone
 router = APIRouter(include_in_schema=False)
 SILENT_AFTER = timedelta(minutes=1)
 STATUSES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborted")
+SELDOM = ("cancelled", "aborted")
+"""Statuses that have a column only where an entry has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,13 @@ class WorkersPage:
     workers: Sequence[tuple[Worker, Chip]]
     counts: Mapping[str, Mapping[str, int]]
     entries: Sequence[queries.QueueEntry]
-    statuses: Sequence[str] = STATUSES
     title: str = "Workers"
     place: str = "workers"
+
+    @property
+    def statuses(self) -> Sequence[str]:
+        """The statuses to show, in the order of an entry's life."""
+        return [one for one in STATUSES if one not in SELDOM or any(one in each for each in self.counts.values())]
 
     @property
     def alive(self) -> int:

@@ -7,12 +7,27 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
-from app.db.models import Comment, Decision, Message, Patch, Result, Revision, Run, Series, Test, Thread
+from app.db.models import (
+    Attempt,
+    AttemptKind,
+    Comment,
+    Decision,
+    Message,
+    Patch,
+    Result,
+    Revision,
+    Run,
+    RunState,
+    Series,
+    Test,
+    Thread,
+)
 from app.db.queue import Priority, Task, enqueue
 from app.domain.outcome import ChangeClass, Outcome, Verdict
+from app.domain.outcome import Step as StepName
 from app.web.render import environment
 from tests import factories as make
 from tests.example import BROKEN, FLAKY, ITER, LOG
@@ -343,6 +358,66 @@ async def test_an_empty_database_has_pages_too(client: object) -> None:
         answer = await client.get(path)  # type: ignore[attr-defined]
         assert answer.status_code == 200
         assert said in answer.text
+
+
+async def test_a_revision_that_waits_claims_nothing_of_its_tests(own_site: Site, stored: Session) -> None:
+    series = make.add_series(stored, "bpf: Waiting")
+    revision = make.add_revision(stored, series)
+    run = make.add_run(stored, revision, state=RunState.QUEUED, baseline_id=own_site.example.baseline.id)
+    stored.commit()
+    page = await shape(own_site, f"/series/{series.id}")
+    assert "Tests that differ all tests No results yet." in page.words
+    run.state, run.verdict, run.sentence = RunState.DONE, Verdict.DOES_NOT_BUILD, "v1 does not build: a.c:1: no."
+    stored.commit()
+    page = await shape(own_site, f"/series/{series.id}")
+    assert "Tests that differ all tests No test was run." in page.words
+
+
+async def test_times_of_tests_are_shown_where_a_suite_tells_them(own_site: Site, stored: Session) -> None:
+    address = f"/runs/{own_site.example.runs[3].id}"
+    assert "test outcome took" in (await shape(own_site, address)).words
+    stored.execute(update(Result).values(duration_s=None))
+    stored.commit()
+    page = await shape(own_site, address)
+    assert "test outcome netcnt/counters" in page.words
+    assert "test outcome took" not in page.words
+
+
+async def test_attempts_are_told_of_where_something_was_tried_again(own_site: Site, stored: Session) -> None:
+    run = stored.get_one(Run, own_site.example.runs[3].id)
+    stored.add(Attempt(run_id=run.id, number=2, kind=AttemptKind.JUDGE, worker="w", ending="done"))
+    stored.commit()
+    assert "Attempts" not in (await shape(own_site, f"/runs/{run.id}")).words
+    stored.add(Attempt(run_id=run.id, number=3, kind=AttemptKind.EXECUTE, worker="w", ending="done"))
+    run.newest_attempt = 3
+    stored.flush()
+    make.add_step(stored, run, StepName.APPLY)
+    stored.commit()
+    page = await shape(own_site, f"/runs/{run.id}")
+    assert "Attempts 3 1 execute" in page.words
+    assert "Steps attempt step" in page.words
+
+
+async def test_a_run_that_waits_says_for_what(own_site: Site, stored: Session) -> None:
+    run = stored.get_one(Run, own_site.example.running.id)
+    run.state = RunState.WAITING
+    stored.commit()
+    assert (
+        "Done, and waiting to be judged. This page follows it. Steps"
+        in (await shape(own_site, f"/runs/{run.id}")).words
+    )
+    stored.get_one(Run, own_site.example.baseline.id).state = RunState.RUNNING
+    stored.commit()
+    page = await shape(own_site, f"/runs/{run.id}")
+    assert "Done, and waiting for its baseline. This page follows it. Baseline 1 is running." in page.words
+
+
+async def test_threads_are_called_by_the_subject_of_the_mail_asked_for(own_site: Site, stored: Session) -> None:
+    cover = stored.get_one(Message, own_site.example.revisions[0].cover_id)
+    stored.get_one(Thread, own_site.example.thread.id).message_id = cover.message_id
+    stored.commit()
+    page = await shape(own_site, "/threads")
+    assert f"{cover.subject}{cover.message_id} fetched" in page.words
 
 
 async def test_a_revision_that_never_ran_says_so(own_site: Site, stored: Session) -> None:
