@@ -14,9 +14,10 @@ from app.services.records import clean
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """A revision as a worker applied it: its patches are what `commit` has and `below` does not; 40 hex digits each."""
+    """A revision as a run applied it: its patches are what `commit` has and `below` does not; 40 hex digits each."""
 
     revision_id: int
+    run_id: int
     tree: str
     base: str
     below: str
@@ -48,7 +49,7 @@ def to_compare(session: Session, run_id: int) -> list[tuple[Applied, Applied]]:
 def _applied(session: Session, revision: Revision, tree: str) -> Applied | None:
     """Return a revision as it was applied last."""
     found = session.execute(
-        select(Step.detail, Run.base_commit)
+        select(Step.detail, Run.id, Run.base_commit)
         .join(Run, Run.id == Step.run_id)
         .where(Run.revision_id == revision.id, Run.tree == tree)
         .where(Step.name == StepName.APPLY, Step.outcome == Outcome.PASS, Step.detail.has_key("commit"))
@@ -57,8 +58,9 @@ def _applied(session: Session, revision: Revision, tree: str) -> Applied | None:
     ).one_or_none()
     if found is None:
         return None
-    detail, base = found
-    return Applied(revision_id=revision.id, tree=tree, base=base, below=detail["below"], commit=detail["commit"])
+    detail, run_id, base = found
+    where = {"tree": tree, "base": base, "below": detail["below"], "commit": detail["commit"]}
+    return Applied(revision_id=revision.id, run_id=run_id, **where)
 
 
 def _is_kept(session: Session, old: Applied, new: Applied) -> bool:

@@ -1,7 +1,6 @@
 """git-range-diff(1) between revisions that were applied to one tree.
 
-The commits need no names: nothing collects garbage in these repositories, and the same patches on the same base give
-the same commit again.
+Their commits need no names to be kept by: the same patches on the same base give the same commit again.
 """
 
 from datetime import timedelta

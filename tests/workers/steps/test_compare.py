@@ -3,13 +3,15 @@
 import pytest
 from sqlalchemy import select
 
-from app.db.models import RangeDiff, Revision, Step
+from app.db.models import Message, RangeDiff, Revision, Run, Step
 from app.domain.outcome import Outcome, Verdict
 from app.domain.outcome import Step as StepName
 from app.errors import FencedError, InfrastructureError
 from app.services import differences
 from app.services.rerun import rerun
 from tests.workers.test_tasks import House
+from workers.adapters.git import Trees
+from workers.adapters.range_diff import Differ
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +75,44 @@ async def test_what_is_kept_is_not_made_again(house, monkeypatch):
         assert differences.to_compare(session, house.run("v2").id) == []
         assert differences.to_compare(session, house.run("v1").id) == []
         assert differences.to_compare(session, house.run("v2").baseline_id) == []
+
+
+def on_another_host(house, folder):
+    """Forget the range-diff and run v2 again where nothing of v1 is known."""
+    trees = Trees(folder / "elsewhere")
+    object.__setattr__(house.context, "trees", trees)
+    object.__setattr__(house.context, "differ", Differ(trees.git))
+    house.builder.images.clear()
+    with house.sessions.begin() as session:
+        session.delete(session.scalars(select(RangeDiff)).one())
+        rerun(session, house.settings, revision_id=revision_id(house, "v2"), only_failed=False, profile=None, times=1,
+              requested_by="tests")  # fmt: skip
+
+
+async def test_what_this_host_does_not_have_is_applied_again(house, tmp_path):
+    house.posted(1, ("line_3;", "line_3_good;"))
+    await house.track(house.posted(2, ("line_3;", "line_3_better;"), ("line_9;", "line_9_good;")))
+    before = kept(house)["v1", "v2"].text
+    on_another_host(house, tmp_path)
+    await house.work()
+    assert kept(house)["v1", "v2"].text == before
+    assert "line_3_better;" in house.builder.texts[house.builder.built[-1]]
+
+
+async def test_what_cannot_be_applied_again_is_passed_over_and_the_tree_is_right(house, tmp_path):
+    house.posted(1, ("line_3;", "line_3_good;"))
+    await house.track(house.posted(2, ("line_3;", "line_3_better;")))
+    with house.sessions.begin() as session:
+        mail = session.scalars(select(Message).where(Message.subject == "[PATCH bpf-next v1 1/1] bpf: Change line 1"))
+        for one in mail.all():
+            one.raw = one.raw.replace(b"-int line_3;", b"-int nothing_like_it;").replace(b" int line_", b" int other_")
+    on_another_host(house, tmp_path)
+    await house.work()
+    assert kept(house) == {}
+    assert "line_3_better;" in house.builder.texts[house.builder.built[-1]]
+    with house.sessions() as session:
+        newest = session.scalars(select(Run).order_by(Run.id.desc()).limit(1)).one()
+        assert newest.verdict is Verdict.CLEAN
 
 
 class Broken:
