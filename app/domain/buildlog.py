@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.diff import FileDiff, Hunk, parse_files
+from app.domain.diff import FileDiff, Hunk
 from app.domain.testlog.lines import MAX_LINE
 
 MAX_ERRORS = 100
@@ -207,13 +207,12 @@ def tree_path(path: str, prefixes: Sequence[str] = PREFIXES) -> str:
 _QUOTED = re.compile(r"[\u2018'`\"]([A-Za-z_]\w{2,})[\u2019'\"]|undefined symbol: ([A-Za-z_]\w*)")
 
 
-def owner(error: CompilerError, patches: Sequence[str]) -> Owner | None:
+def owner(error: CompilerError, diffs: Sequence[Sequence[FileDiff]]) -> Owner | None:
     """Return the patch (of all diffs of a series, in order) that is answerable for an error of the whole series' tree.
 
     First the one that last wrote that very line, followed through what later patches moved; else the last that added
     a line with the name that the message quotes; else the last that touched the file. None: no patch has to do with it.
     """
-    diffs = [parse_files(patch) for patch in patches]
     file = None if error.file is None else _full_path(error.file, diffs)
     if file is not None and error.line is not None:
         position = _writers(diffs, file).get(error.line)
@@ -240,13 +239,26 @@ def _full_path(file: str, diffs: Sequence[Sequence[FileDiff]]) -> str:
 
 def _writers(diffs: Sequence[Sequence[FileDiff]], path: str) -> dict[int, int]:
     """Return, for each line of `path` that the series wrote, the position of the patch that wrote it."""
-    writers: dict[str, dict[int, int]] = {}
-    for position, files in enumerate(diffs, 1):
-        for each in files:
-            before = writers.pop(each.old_path, {}) if each.old_path else {}
-            if each.new_path is not None:
-                writers[each.new_path] = _moved(before, each.hunks, position)
-    return writers.get(path, {})
+    steps: list[tuple[int, Sequence[Hunk]]] = []
+    name = path
+    for position in range(len(diffs), 0, -1):
+        for each in reversed(diffs[position - 1]):
+            if each.new_path == name:
+                steps.append((position, each.hunks))
+                if each.old_path is None:
+                    return _written(steps)
+                name = each.old_path
+            elif each.old_path == name:
+                return _written(steps)  # what had the name before was another file
+    return _written(steps)
+
+
+def _written(steps: Sequence[tuple[int, Sequence[Hunk]]]) -> dict[int, int]:
+    """Return what a file's hunks wrote; `steps` are the patches that touched it with their hunks, the last first."""
+    written: dict[int, int] = {}
+    for position, hunks in reversed(steps):
+        written = _moved(written, hunks, position)
+    return written
 
 
 def _moved(before: dict[int, int], hunks: Sequence[Hunk], position: int) -> dict[int, int]:

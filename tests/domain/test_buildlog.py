@@ -2,6 +2,7 @@
 import pytest
 
 from app.domain.buildlog import Grounds, Owner, Severity, compiler_errors, owner, tree_path
+from app.domain.diff import parse_files
 
 GCC = """\
   CC      kernel/bpf/map_iter.o
@@ -164,6 +165,16 @@ rename to moved.c
 """
 
 
+NEW = """\
+diff --git a/k.c b/k.c
+new file mode 100644
+--- /dev/null
++++ b/k.c
+@@ -0,0 +1 @@
++int other;
+"""
+
+
 @pytest.mark.parametrize(
     ("place", "message", "patches", "expected"),
     [
@@ -185,8 +196,11 @@ rename to moved.c
         ("k.c:1:1", "no", [ONE.replace("/k.c", "/tools/bpf/k.c")], Owner(position=1, grounds=Grounds.FILE)),
         ("k.c:2:1", "no", [ONE.replace("/k.c", "/tools/bpf/k.c")], Owner(position=1, grounds=Grounds.LINE)),
         ("bk.c:2:1", "no", [ONE.replace("/k.c", "/tools/bpf/k.c")], None),
+        ("k.c:2:1", "no", [ONE, THREE], Owner(position=2, grounds=Grounds.FILE)),
+        ("k.c:1:1", "no", [ONE, THREE, NEW], Owner(position=3, grounds=Grounds.LINE)),
+        ("k.c:2:1", "no", [ONE, THREE, NEW], Owner(position=3, grounds=Grounds.FILE)),
     ],
 )
 def test_owner(place: str, message: str, patches: list[str], expected: Owner | None) -> None:
     (error,) = compiler_errors(f"{place}: error: {message}\n")
-    assert owner(error, patches) == expected
+    assert owner(error, [parse_files(patch) for patch in patches]) == expected

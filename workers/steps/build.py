@@ -1,5 +1,6 @@
 """build: kernel and selected selftests, as an image kept by its inputs."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from dataclasses import asdict
 
 from app.config import ProfileSettings
 from app.domain.buildlog import compiler_errors, owner
+from app.domain.diff import parse_files
 from app.errors import BuildFailedError
 from app.services.execution import Job, JobPatch
 from workers.ports import Builder, Checkout, Image, Sink
@@ -48,8 +50,10 @@ async def build(
     try:
         image = await image_of(builder, checkout, profile, files=job.files, commit=commit, log=log)
     except BuildFailedError as error:
-        record.detail = {"target": error.target, "errors": _errors(bytes(tail), job.patches)}
-        record.summary = _first(record.detail["errors"]) or str(error)
+        # In a thread: large series with many errors take seconds, and a worker has to be heard of meanwhile.
+        errors = await asyncio.to_thread(_errors, bytes(tail), job.patches)
+        record.detail = {"target": error.target, "errors": errors}
+        record.summary = _first(errors) or str(error)
         raise
     record.summary = f"{len(image.tests)} tests" + (f", {len(image.not_built)} not built" if image.not_built else "")
     record.summary += "" if tail else "; the same tree was built before, its image is used again"
@@ -79,7 +83,7 @@ async def image_of(
 
 
 def _errors(log: bytes, patches: Sequence[JobPatch]) -> list[dict[str, object]]:
-    diffs = [patch.diff for patch in patches]
+    diffs = [parse_files(patch.diff) for patch in patches]
     found = []
     for error in compiler_errors(log.decode("utf-8", "replace"))[:MAX_ERRORS]:
         held = owner(error, diffs)
