@@ -5,7 +5,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db.models import AttemptKind, ReportState, RunState, ThreadState
+from app.db.models import AttemptKind, MessageKind, ReportState, RunState, ThreadState
+from app.domain.attestation import Check, Scheme
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
 
@@ -149,6 +150,8 @@ class RevisionShape(BaseModel):
     prerequisites: list[str]
     link_to: str | None = Field(description="the revision before, by its label", examples=["v3"])
     link_reason: str | None = Field(examples=["change-id"])
+    link_strength: int | None = Field(description="of the reason, from 1, likeness, to 6, a person", examples=[5])
+    supersedes: list[str] = Field(description="Message-IDs that the posting says it replaces", examples=[[]])
     verdict: Verdict | None
     run_id: int | None
     patches: list[PatchLine]
@@ -168,6 +171,37 @@ class CommentShape(BaseModel):
     bot: str | None
     trailers: list[str] = Field(examples=[["Acked-by: Rita Reviewer <rita@example.org>"]])
     anchors: list[Any]
+
+
+class SignatureShape(Shape):
+    """A signature of a mail, as it was checked: `DKIM` by a domain, `patatt` by a developer."""
+
+    scheme: Scheme
+    signer: str = Field(description="a domain or an address", examples=["example.org"])
+    result: Check
+    by_author: bool = Field(description="whether the signer is whom the From header names")
+    reason: str = Field(examples=["the body was altered after it was signed, as by a list that adds a footer"])
+
+
+class MessageLine(BaseModel):
+    """A mail without its text; `signatures` is null until they have been checked."""
+
+    id: int = Field(examples=[1204])
+    message_id: MessageId
+    thread_id: int | None = Field(examples=[7])
+    kind: MessageKind
+    reason: str | None = Field(description="why it is no more than that", examples=["asks to pull from a repository"])
+    subject: str = Field(examples=["[PATCH bpf-next v4 3/8] libbpf: Place frobbed data in its own section"])
+    author: Person
+    sent_at: datetime | None
+    in_reply_to: str | None
+    signatures: list[SignatureShape] | None
+
+
+class MessageShape(MessageLine):
+    """A mail with its text."""
+
+    body: str
 
 
 class AttemptShape(Shape):
