@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.db.models import Attempt, AttemptKind, Run, RunState
+from app.db.models import Attempt, AttemptKind, Run, RunState, Step
 from app.db.queue import Priority, Task, enqueue
-from app.domain.outcome import Verdict
+from app.domain.outcome import Outcome, Verdict
 from app.errors import FencedError
 
 MAX_ATTEMPTS = 5
@@ -34,13 +34,11 @@ def claim(session: Session, run_id: int, kind: AttemptKind, *, worker: str) -> C
         return None
     if (kind is AttemptKind.JUDGE) is (run.results_attempt is None):
         return None
-    session.execute(
-        update(Attempt)
-        .where(Attempt.run_id == run_id, Attempt.finished_at.is_(None))
-        .values(finished_at=func.now(), ending=LOST)
-    )
+    last = session.get(Attempt, (run_id, run.newest_attempt))
+    if last is not None and last.finished_at is None:
+        close(session, Claim(run_id=run_id, attempt=last.number), LOST)
     if tries(session, run_id, kind) >= MAX_ATTEMPTS:
-        give_up(session, run, f"gave up after {MAX_ATTEMPTS} attempts; the last was {LOST}")
+        give_up(session, run, f"gave up after {MAX_ATTEMPTS} attempts; the last: {last.ending if last else LOST}")
         return None
     run.newest_attempt += 1
     run.state = RunState.RUNNING
@@ -70,11 +68,13 @@ def locked_run(session: Session, held: Claim) -> Run:
 
 
 def close(session: Session, held: Claim, ending: str) -> None:
-    """Say how an attempt ended."""
+    """Say how an attempt ended; a step that is open yet ended with it, for trouble of ours."""
+    attempt = session.get_one(Attempt, (held.run_id, held.attempt))
+    attempt.finished_at, attempt.ending = datetime.now(UTC), ending
     session.execute(
-        update(Attempt)
-        .where(Attempt.run_id == held.run_id, Attempt.number == held.attempt)
-        .values(finished_at=func.now(), ending=ending)
+        update(Step)
+        .where(Step.run_id == held.run_id, Step.attempt == held.attempt, Step.outcome.is_(None))
+        .values(outcome=Outcome.MISS, summary=ending, finished_at=func.now())
     )
 
 

@@ -27,6 +27,7 @@ from app.domain.outcome import Step as StepName
 from app.errors import BuildFailedError, FencedError, InfrastructureError
 from app.services import attempts, records, tracking
 from app.services.rerun import rerun
+from tests.factories import add_run
 from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, Unsigned, make_tree, post, progs
 from workers import recorder
 from workers.adapters.git import Trees
@@ -407,3 +408,31 @@ async def test_the_kernels_configuration_is_kept_with_the_build(house):
     with house.sessions() as session:
         step = logs.step_with_log(session, house.run("v1").id, "config")
         assert b"".join(logs.read_log(session, step, "config", 0, 1000)) == b"CONFIG_BPF_SYSCALL=y\n"
+
+
+async def test_a_step_of_a_lost_attempt_ends_with_it(house):
+    """Or its page would show it running for ever."""
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    with house.sessions.begin() as session:
+        run = session.get_one(Run, house.run("v1").id)
+        run.state = RunState.WAITING
+        held = attempts.claim(session, run.id, AttemptKind.JUDGE, worker="killed/1")
+        step_id = records.start_step(session, held, StepName.JUDGE)
+    with house.sessions.begin() as session:
+        assert attempts.claim(session, held.run_id, AttemptKind.JUDGE, worker="here/1") is not None
+    with house.sessions() as session:
+        step = session.get_one(Step, step_id)
+        lost = session.get_one(Attempt, (held.run_id, held.attempt))
+        assert (step.outcome, step.summary, lost.ending) == (Outcome.MISS, attempts.LOST, attempts.LOST)
+        assert None not in (step.finished_at, lost.finished_at)
+
+
+async def test_a_run_whose_worker_is_lost_each_time_says_so_in_the_end(house):
+    with house.sessions.begin() as session:
+        run_id = add_run(session, state=RunState.QUEUED).id  # comes with a first attempt
+        for _ in range(1, attempts.MAX_ATTEMPTS):
+            assert attempts.claim(session, run_id, AttemptKind.EXECUTE, worker="killed/1") is not None
+        assert attempts.claim(session, run_id, AttemptKind.EXECUTE, worker="killed/1") is None
+        run = session.get_one(Run, run_id)
+        assert run.state is RunState.DONE
+        assert run.sentence == f"gave up after {attempts.MAX_ATTEMPTS} attempts; the last: {attempts.LOST}"
