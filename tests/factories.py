@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import count
 from typing import Any
 
@@ -72,9 +73,12 @@ def add_thread(session: Session, message_id: str | None = None, **values: Any) -
     return thread
 
 
-def raw_mail(subject: str, author: tuple[str, str], message_id: str, reply_to: str | None, body: str) -> bytes:
+def raw_mail(
+    subject: str, author: tuple[str, str], message_id: str, reply_to: str | None, body: str, sent_at: datetime | None
+) -> bytes:
     """Return a mail as it travels."""
     lines = [f"From: {author[0]} <{author[1]}>", f"Subject: {subject}", f"Message-ID: <{message_id}>"]
+    lines += [f"Date: {format_datetime(sent_at)}"] * (sent_at is not None)
     if reply_to:
         lines += [f"In-Reply-To: <{reply_to}>", f"References: <{reply_to}>"]
     return ("\n".join([*lines, "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "", body])).encode()
@@ -108,7 +112,7 @@ def add_message(
         references=[reply_to] if reply_to else [],
         root=reply_to or message_id,
         body=body,
-        raw=raw_mail(subject, author, message_id, reply_to, body),
+        raw=raw_mail(subject, author, message_id, reply_to, body, sent_at),
     )
     session.add(message)
     session.flush()

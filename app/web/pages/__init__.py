@@ -2,8 +2,23 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import compare, decisions, docs, live, mails, runs, series, signing_in, tests, threads, workers
+from app.web.pages import (
+    compare,
+    conversation,
+    decisions,
+    docs,
+    feeds,
+    live,
+    mails,
+    patches,
+    runs,
+    series,
+    signing_in,
+    tests,
+    threads,
+    workers,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (series, compare, decisions, runs, live, mails, tests, threads, workers, signing_in, docs):
+for part in (series, compare, feeds, decisions, runs, live, mails, conversation, patches, tests, threads, workers, signing_in, docs):
     router.include_router(part.router)

@@ -19,10 +19,13 @@ from app.db.queries.reports import newest_report
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
 from app.domain.outcome import ChangeClass
 from app.services.comparing import Told, changes_told
+from app.web.botwords import BotLine, bot_line
 from app.web.evidence import Evidence, read_evidence
 from app.web.mailtext import BODY_LIMIT, Said, said
 from app.web.matrix import Column, Facts, Matrix, build_matrix, differing
 from app.web.pages.series_links import Links, series_links
+from app.web.pages.series_review import SeriesReview, series_review
+from app.web.signed import Mark, marks
 from app.web.words import VERDICT_TONES, Chip, Statement, Tone, revision_chips, split_sentence
 
 MOST_COMMENTS = 60
@@ -43,11 +46,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """A comment as the page shows it: how deep in the thread it is, and its text."""
+    """A comment as the page shows it: how deep in the thread it is, its text, and of a bot's what it says in short."""
 
     comment: Comment
     depth: int
     said: Said
+    bot: BotLine | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +60,6 @@ class PatchRow:
 
     patch: Patch
     remarks: Sequence[Remark]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrailerRow:
-    """A trailer given in a reply, and the patches that it is for ("all" for the cover letter's)."""
-
-    text: str
-    where: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +80,14 @@ class SeriesPage:
     cover_remarks: Sequence[Remark]
     patches: Sequence[PatchRow]
     remarks_left_out: int
-    trailers: Sequence[TrailerRow]
+    review: SeriesReview
     told: Told
     thread_id: int | None
     report: Report | None
     reproduce: str
     profiles: Sequence[str]
     links: Links
+    marks: Mapping[int, Mark]
     place: str = "series"
 
     @property
@@ -115,9 +112,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
     changes = result_queries.list_changes(session, run_ids)
     run = shown[chosen.id]
     matrix, tests = _matrix(session, series.revisions, runs, changes, run)
-    cover, patches, left_out, trailers = _review(
-        patch_queries.comments_on_revision(session, chosen.id, BODY_LIMIT), chosen
-    )
+    cover, patches, left_out = _comments(patch_queries.comments_on_revision(session, chosen.id, BODY_LIMIT), chosen)
     return SeriesPage(
         series=series,
         revision=chosen,
@@ -133,13 +128,14 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         cover_remarks=cover,
         patches=patches,
         remarks_left_out=left_out,
-        trailers=trailers,
+        review=series_review(session, series, chosen),
         told=changes_told(session, series.revisions, chosen),
         thread_id=thread_queries.thread_of_message(session, chosen.root_id),
         report=newest_report(session, chosen.id),
         reproduce=_reproduce(chosen, run, changes),
         profiles=sorted(settings.profiles, key=lambda name: name != settings.default_profile),
         links=series_links(session, series, chosen),
+        marks=marks(session, chosen),
     )
 
 
@@ -205,24 +201,17 @@ def thread_of(heard: Sequence[Heard]) -> list[Remark]:
         mail = one.comment.message
         depth = min(depths.get(mail.in_reply_to or "", -1) + 1, DEEPEST)
         depths[mail.message_id] = depth
-        remarks.append(Remark(comment=one.comment, depth=depth, said=said(one.body, one.length)))
+        bot = bot_line(one.comment.bot, one.comment.bot_report)
+        remarks.append(Remark(comment=one.comment, depth=depth, said=said(one.body, one.length), bot=bot))
     return remarks
 
 
-def _review(heard: Sequence[Heard], revision: Revision) -> tuple[list[Remark], list[PatchRow], int, list[TrailerRow]]:
+def _comments(heard: Sequence[Heard], revision: Revision) -> tuple[list[Remark], list[PatchRow], int]:
     remarks: dict[int | None, list[Remark]] = defaultdict(list)
     for remark in thread_of(heard[:MOST_COMMENTS]):
         remarks[remark.comment.patch_id].append(remark)
     patches = [PatchRow(patch=patch, remarks=remarks.get(patch.id, [])) for patch in revision.patches]
-    positions = {patch.id: f"{patch.position}/{revision.total}" for patch in revision.patches}
-    given: dict[str, list[str]] = defaultdict(list)
-    for comment in (one.comment for one in heard):
-        for trailer in comment.trailers:
-            where = positions.get(comment.patch_id, "all") if comment.patch_id else "all"
-            if where not in given[trailer]:
-                given[trailer].append(where)
-    rows = [TrailerRow(text=text, where=where) for text, where in sorted(given.items())]
-    return remarks.get(None, []), patches, max(0, len(heard) - MOST_COMMENTS), rows
+    return remarks.get(None, []), patches, max(0, len(heard) - MOST_COMMENTS)
 
 
 def _reproduce(revision: Revision, run: Run | None, changes: Sequence[Change]) -> str:
