@@ -48,7 +48,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         generate_unique_id_function=_operation_name,
-        separate_input_output_schemas=False,
     )
     app.state.settings = settings
     app.state.engine = engine

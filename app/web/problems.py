@@ -69,12 +69,17 @@ def _invalid(request: Request, error: Exception) -> Response:
     found = []
     for one in error.errors():
         place, *rest = (str(part) for part in one["loc"])
-        key = "pointer" if place == "body" else "parameter"
-        name = "/" + "/".join(rest) if place == "body" else ".".join(rest)
-        found.append({"in": place, key: name, "detail": str(one["msg"])})
+        detail = str(one["msg"])
+        if one["type"] == "json_invalid":  # what follows "body" is where the JSON ends, in characters
+            detail, rest = f"{detail} at character {rest[0]}", []
+        if place == "body":
+            pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in rest)
+            found.append({"in": place, "pointer": pointer, "detail": detail})
+        else:
+            found.append({"in": place, "parameter": ".".join(rest), "detail": detail})
     if any(one["in"] == "path" for one in found):  # no such thing can exist
         return answer(request, HTTPStatus.NOT_FOUND, _plain_words(request, 404))
-    said = "; ".join(f"{one.get('pointer') or one.get('parameter')}: {one['detail']}" for one in found)
+    said = "; ".join(f"{one.get('pointer') or one.get('parameter') or 'body'}: {one['detail']}" for one in found)
     return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"The request is not right: {said}", errors=found)
 
 

@@ -64,6 +64,8 @@ class Person(BaseModel):
 class TrackRequest(BaseModel):
     """What to track: a Message-ID, bare or in brackets, or the address of the mail on the archive."""
 
+    model_config = ConfigDict(extra="forbid")
+
     reference: str = Field(
         min_length=3, max_length=2000, examples=["https://lore.kernel.org/bpf/20260414-frob-v4-0-1c2d@example.org/"]
     )
@@ -272,7 +274,9 @@ class RunShape(RunLine):
 
 
 class RerunRequest(BaseModel):
-    """How to run a revision again."""
+    """How to run a revision again; a field that is not known is refused, so that a slip does not run everything."""
+
+    model_config = ConfigDict(extra="forbid")
 
     only_failed: bool = Field(default=False, description="only the tests that failed in the newest finished run")
     profile: str | None = Field(default=None, max_length=100, pattern=r"^[A-Za-z0-9._-]+$", examples=["bpf-quick"])

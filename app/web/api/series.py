@@ -104,9 +104,10 @@ def get_verdict_of_revision(revision_id: Id, session: Read) -> VerdictShape:
     responses={401: {"model": Problem, "description": "No good bearer token"}},
 )
 def rerun_revision(
-    revision_id: Id, wanted: RerunRequest, session: Write, settings: Config, token: Bearer
+    revision_id: Id, session: Write, settings: Config, token: Bearer, wanted: RerunRequest | None = None
 ) -> list[RunLine]:
     """Run a revision again: whole, or only what failed; with another profile; several times."""
+    wanted = wanted or RerunRequest()
     runs = rerun(
         session,
         settings,

@@ -51,7 +51,9 @@ async def test_a_revision_is_run_again_as_often_as_asked(own_site: Site, stored:
     }
 
 
-@pytest.mark.parametrize("body", [{"times": 0}, {"times": 11}, {"profile": "../x"}, {"times": "x"}, [], "x", None])
+@pytest.mark.parametrize(
+    "body", [{"times": 0}, {"times": 11}, {"profile": "../x"}, {"times": "x"}, {"only_fail": True}, [], "x"]
+)
 async def test_a_rerun_that_makes_no_sense_is_refused(own_site: Site, body: object) -> None:
     path = f"/api/v1/revisions/{own_site.example.revisions[3].id}/runs"
     async with own_site.client() as client:
@@ -59,6 +61,35 @@ async def test_a_rerun_that_makes_no_sense_is_refused(own_site: Site, body: obje
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["errors"]
+
+
+async def test_a_rerun_without_a_body_is_a_whole_one(own_site: Site, stored: Session) -> None:
+    async with own_site.client() as client:
+        answer = await client.post(
+            f"/api/v1/revisions/{own_site.example.revisions[3].id}/runs", headers=headers(own_site)
+        )
+    assert answer.status_code == 202, answer.text
+    (run,) = answer.json()
+    assert stored.get_one(Run, run["id"]).only is None
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "said"),
+    [
+        (b"{bad", "", "JSON decode error at character 1"),
+        (b"[]", "", "Input should be a valid dictionary"),
+        (b"{}", "/reference", "Field required"),
+        (b'{"reference": "a@b", "x/y~z": 1}', "/x~1y~0z", "Extra inputs are not permitted"),
+    ],
+)
+async def test_what_is_wrong_in_a_body_is_pointed_at(own_site: Site, body: bytes, pointer: str, said: str) -> None:
+    sent = headers(own_site) | {"Content-Type": "application/json"}
+    async with own_site.client() as client:
+        answer = await client.post("/api/v1/threads", content=body, headers=sent)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["in"], error["pointer"]) == ("body", pointer)
+    assert error["detail"].startswith(said)
 
 
 async def test_a_revision_that_is_not_there_cannot_be_run(own_site: Site) -> None:
