@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.domain.text import decode_header
 
 MAX_ADDRESSES = 500
+_SHORT = 4096
 
 # Never fails and never backtracks: every character is in exactly one branch.
 _PIECES = re.compile(rb'"(?:[^"\\]|\\.)*+"?|<[^<>]*+>?|[^,"<]+|,', re.DOTALL)
@@ -36,6 +38,10 @@ NOBODY = Address(name="", email="")
 
 def parse_addresses(value: bytes) -> tuple[Address, ...]:
     """The addresses of a header such as To or From (RFC 5322, 3.4; groups are not told apart), each once."""
+    return _remembered(value) if len(value) <= _SHORT else _parse(value)
+
+
+def _parse(value: bytes) -> tuple[Address, ...]:
     found: dict[str, Address] = {}
     current: list[bytes] = []
     for piece in _PIECES.findall(value[: 1 << 17]):
@@ -48,6 +54,9 @@ def parse_addresses(value: bytes) -> tuple[Address, ...]:
             break
     _take(found, current)
     return tuple(found.values())
+
+
+_remembered = lru_cache(maxsize=1024)(_parse)  # the mails of a thread go to the same people
 
 
 def _take(found: dict[str, Address], pieces: list[bytes]) -> None:
