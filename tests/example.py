@@ -89,6 +89,8 @@ def _revision(session: Session, series: Series, thread: Thread, number: int, day
 
 def _decisions(session: Session, revisions: list[Revision]) -> None:
     v1, v2, v3, v4 = revisions
+    for revision in revisions:
+        revision.change_id = "20260127-rings-8f3a"
     v4.supersedes = [v3.root_id]
     v4.prerequisites = ["change-id 20260127-rings-8f3a:v2", "message-id elsewhere@example.org", f"patch-id {'5c' * 20}"]
     undone = {"undone_by": "ben's desk", "undone_at": NOW - timedelta(hours=1)}

@@ -92,6 +92,9 @@ def undo(session: Session, decision_id: int, *, by: str) -> Decision:
     if row.undone_at is None:
         row.undone_by, row.undone_at = by, datetime.now(UTC)
         _resolve(session, row)
+        # What came in while it counted never was in one series with these: they are taken in as if new.
+        ingest.ingest(session, queries.posted_with(session, _named(row)), thread_id=None)
+        session.expire_all()
     return row
 
 
@@ -141,6 +144,9 @@ def _refuse_twice(session: Session, revision: Revision, target: Revision) -> Non
 
 def _resolve(session: Session, row: Decision) -> None:
     session.flush()
-    named = (row.message_id, row.to_message_id, row.parted_from)
-    ingest.resolve(session, [one for one in named if one is not None])
+    ingest.resolve(session, queries.entangled(session, _named(row)))
     session.expire_all()  # rows were written past the session
+
+
+def _named(row: Decision) -> list[str]:
+    return [one for one in (row.message_id, row.to_message_id, row.parted_from) if one is not None]

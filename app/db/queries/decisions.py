@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import CompoundSelect, Text, any_, func, literal, or_, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, CompoundSelect, Text, any_, func, literal, or_, select, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, joinedload
 
@@ -115,6 +115,37 @@ def _moved(session: Session, series_id: int, label: str | None) -> Revision | No
     )
     held = select(Revision).where(Revision.series_id == most.scalar_subquery()).order_by(Revision.position.desc())
     return session.scalars(held).first()
+
+
+def entangled(session: Session, message_ids: Collection[str]) -> set[str]:
+    """Return the roots of all revisions that are or ever were in one series with any of these postings, and so on.
+
+    What is undone can reach all of them: an earlier decision may have parted what it put together.
+    """
+    known: set[int] = set()
+    new = {one.id for one in postings_of(session, message_ids).values()}
+    while new:
+        known |= new
+        places = union_all(
+            select(Revision.series_id, Revision.id.label("revision_id")),
+            select(FormerPlace.series_id, FormerPlace.revision_id),
+        ).subquery()
+        theirs = select(places.c.series_id).where(places.c.revision_id == _any_id(new))
+        series = set(session.scalars(theirs))
+        new = set(session.scalars(select(places.c.revision_id).where(places.c.series_id == _any_id(series)))) - known
+    return set(session.scalars(select(Revision.root_id).where(Revision.id == _any_id(known))))
+
+
+def posted_with(session: Session, message_ids: Collection[str]) -> Sequence[bytes]:
+    """Return the sources of the cover letters and own patches of these postings."""
+    revisions = {one.id: one.cover_id for one in postings_of(session, message_ids).values()}
+    patches = select(Patch.message_pk).where(Patch.revision_id == _any_id(revisions), Patch.inherited_from.is_(None))
+    covers = [cover for cover in revisions.values() if cover is not None]
+    return session.scalars(select(Message.raw).where(or_(Message.id == _any_id(covers), Message.id.in_(patches)))).all()
+
+
+def _any_id(ids: Collection[int]) -> ColumnElement[bool]:
+    return any_(literal(list(ids), ARRAY(BigInteger)))
 
 
 def former_series(session: Session, revision_ids: Sequence[int]) -> Sequence[int]:
