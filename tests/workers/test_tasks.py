@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import joinedload
 
 from app.config import Settings
 from app.db.models import (
@@ -111,6 +112,14 @@ class House:
         with self.sessions.begin() as session:
             tracking.track(session, message_id, requested_by="tests")
         await self.work()
+
+    async def rerun(self, **how):
+        """Run the first revision again; return that run when it has ended."""
+        with self.sessions.begin() as session:
+            again = rerun(session, self.settings, revision_id=1, requested_by="tests", **how)[0].id
+        await self.work()
+        with self.sessions() as session:
+            return session.get_one(Run, again, options=[joinedload(Run.baseline)])
 
     def run(self, label):
         with self.sessions() as session:
@@ -263,24 +272,16 @@ async def test_lasting_trouble_of_ours_ends_inconclusive_and_is_never_mailed(hou
 async def test_a_toolchain_that_changed_since_the_baseline_is_not_held_against_the_series(house):
     await house.track(house.posted(1, ("line_3;", "line_3_good;")))
     house.builder.tools = {"gcc": "14.2.0"}
-    with house.sessions.begin() as session:
-        again = rerun(session, house.settings, revision_id=1, requested_by="tests")[0].id
-    await house.work()
-    with house.sessions() as session:
-        run = session.get_one(Run, again)
-        assert run.verdict is Verdict.CLEAN
-        assert session.get_one(Run, run.baseline_id).toolchain == {"gcc": "14.2.0"} == run.toolchain
+    run = await house.rerun()
+    assert run.verdict is Verdict.CLEAN
+    assert run.baseline.toolchain == {"gcc": "14.2.0"} == run.toolchain
 
 
 async def test_only_what_failed_runs_again_against_the_same_baseline(house):
     await house.track(house.posted(1, ("line_3;", "line_3_bad;")))
     boots = len(house.machine.boots)
-    with house.sessions.begin() as session:
-        again = rerun(session, house.settings, revision_id=1, only_failed=True, requested_by="tests")[0].id
-    await house.work()
+    assert (await house.rerun(only_failed=True)).verdict is Verdict.REGRESSED
     assert house.machine.boots[boots][1] == ("bpf_iter",)
-    with house.sessions() as session:
-        assert session.get_one(Run, again).verdict is Verdict.REGRESSED
 
 
 async def test_the_same_thread_again_adds_only_what_is_new(house):
@@ -325,15 +326,20 @@ async def test_a_step_stops_when_its_attempt_is_replaced(house, monkeypatch):
         await asyncio.wait_for(slow_step(), timeout=10)
 
 
-async def test_a_baseline_that_trouble_of_ours_ended_is_made_again_when_a_run_is_asked_for(house):
-    house.builder.trouble = [InfrastructureError("the disk is full")] * 2 * attempts.MAX_ATTEMPTS
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ([InfrastructureError("the disk is full")] * 2 * attempts.MAX_ATTEMPTS, "the disk is full"),
+        ([BuildFailedError(target="the kernel", exit_code=2)] * 2, "base is broken"),
+    ],
+)
+async def test_a_base_that_gave_no_result_is_tried_again_when_a_run_is_asked_for(house, trouble, said):
+    """What stopped it may have been mended; a base that does not build may have lacked a package of this host."""
+    house.builder.trouble = list(trouble)
     await house.track(house.posted(1, ("line_3;", "line_3_good;")))
     assert house.run("v1").verdict is Verdict.INCONCLUSIVE
-    with house.sessions.begin() as session:
-        again = rerun(session, house.settings, revision_id=1, requested_by="tests")[0].id
-    await house.work()
-    with house.sessions() as session:
-        assert session.get_one(Run, again).verdict is Verdict.CLEAN
+    assert said in house.run("v1").sentence
+    assert (await house.rerun()).verdict is Verdict.CLEAN
 
 
 async def test_a_judge_leaves_a_run_alone_that_is_to_be_executed_again(house):
@@ -389,18 +395,6 @@ async def test_a_failure_to_store_what_a_step_says_is_not_lost(house, monkeypatc
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
         await asyncio.wait_for(slow_step(), timeout=10)
-
-
-async def test_a_base_that_did_not_build_is_built_again_when_a_run_is_asked_for(house):
-    """What it lacked may have been a package of this host."""
-    house.builder.trouble = [BuildFailedError(target="the kernel", exit_code=2)] * 2
-    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
-    assert "base is broken" in house.run("v1").sentence
-    with house.sessions.begin() as session:
-        again = rerun(session, house.settings, revision_id=1, requested_by="tests")[0].id
-    await house.work()
-    with house.sessions() as session:
-        assert session.get_one(Run, again).verdict is Verdict.CLEAN
 
 
 async def test_the_kernels_configuration_is_kept_with_the_build(house):

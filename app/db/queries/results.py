@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import Change, Result, Run, Test
@@ -93,6 +93,16 @@ def page_changes(session: Session, run_id: int, kind: ChangeClass | None, window
     return paginate(session, statement.order_by(Change.kind, Test.suite, Test.name, Change.ordinal), window)
 
 
+def _own_boot(run_ids: Sequence[int]) -> ColumnElement[bool]:
+    """What the attempt that counts saw in the run's own boot, for results joined with their runs."""
+    return and_(
+        Result.run_id.in_(run_ids),
+        Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
+        Result.boot == 0,
+        Result.on_base.is_(False),
+    )
+
+
 def outcomes(session: Session, run_ids: Sequence[int], tests: Sequence[TestRef]) -> dict[tuple[int, TestRef], Outcome]:
     """Return the outcomes, in each run's own boot, of some tests: by run and test; one that has none is left out."""
     if not tests or not run_ids:
@@ -100,13 +110,7 @@ def outcomes(session: Session, run_ids: Sequence[int], tests: Sequence[TestRef])
     statement = (
         select(Result.run_id, Result.test_id, Result.ordinal, Result.outcome)
         .join(Run, Run.id == Result.run_id)
-        .where(
-            Result.run_id.in_(run_ids),
-            Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
-            Result.boot == 0,
-            Result.on_base.is_(False),
-            tuple_(Result.test_id, Result.ordinal).in_(tests),
-        )
+        .where(_own_boot(run_ids), tuple_(Result.test_id, Result.ordinal).in_(tests))
     )
     return {(run, (test, ordinal)): outcome for run, test, ordinal, outcome in session.execute(statement)}
 
@@ -117,13 +121,7 @@ def tallies(session: Session, run_ids: Sequence[int]) -> dict[int, dict[Outcome,
     statement = (
         select(Result.run_id, Result.outcome, func.count())
         .join(Run, Run.id == Result.run_id)
-        .where(
-            Result.run_id.in_(run_ids),
-            Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
-            Result.boot == 0,
-            Result.on_base.is_(False),
-            Result.aggregate.is_(False),
-        )
+        .where(_own_boot(run_ids), Result.aggregate.is_(False))
         .group_by(Result.run_id, Result.outcome)
     )
     for run_id, outcome, number in session.execute(statement):
