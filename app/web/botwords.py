@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.db.models import Comment
 from app.domain.bot_report import BotStatus
 from app.domain.bots import Bot
 from app.web.words import Chip, Tone
@@ -52,6 +53,12 @@ def bot_line(bot: str | None, report: Mapping[str, Any] | None) -> BotLine | Non
         fields=fields,
         url=url if url.startswith(("https://", "http://")) else "",
     )
+
+
+def bot_lines(comments: Mapping[int, Comment]) -> dict[int, BotLine]:
+    """Return the lines of comments by bots, by the same keys."""
+    lines = {key: bot_line(comment.bot, comment.bot_report) for key, comment in comments.items()}
+    return {key: line for key, line in lines.items() if line is not None}
 
 
 def _fields(bot: str, found: Mapping[str, Any]) -> list[str]:

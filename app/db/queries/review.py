@@ -49,6 +49,11 @@ def series_of_patch(session: Session, patch_id: int) -> int | None:
     return session.scalar(select(Revision.series_id).join(Revision.patches).where(Patch.id == patch_id))
 
 
+def series_of_revision(session: Session, revision_id: int) -> int | None:
+    """Return the id of the series that a revision belongs to."""
+    return session.scalar(select(Revision.series_id).where(Revision.id == revision_id))
+
+
 def diff_and_mail(session: Session, patch_id: int) -> tuple[str, Message]:
     """Return the diff of a patch and its mail."""
     diff, message = session.execute(select(Patch.diff, Message).join(Patch.message).where(Patch.id == patch_id)).one()

@@ -172,7 +172,11 @@ class CommentShape(BaseModel):
     body: str
     bot: str | None
     trailers: list[str] = Field(examples=[["Acked-by: Rita Reviewer <rita@example.org>"]])
-    anchors: list[Any]
+    anchors: list[Any] = Field(description="where it stands: path, line, the quoted line, what is said there")
+    bot_report: dict[str, Any] | None = Field(
+        description="what a bot says in fields",
+        examples=[{"bot": "bpf-ci", "status": "failed", "jobs": ["veristat"], "severity": None, "commit": None}],
+    )
 
 
 class SignatureShape(Shape):

@@ -127,6 +127,7 @@ def comment_shape(comment: Comment) -> CommentShape:
         bot=comment.bot,
         trailers=comment.trailers,
         anchors=comment.anchors,
+        bot_report=comment.bot_report,
     )
 
 

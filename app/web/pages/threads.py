@@ -1,7 +1,7 @@
 """Threads: what is tracked, every mail of one, and asking for another."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,8 +11,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from app.db.models import Message, Series, Thread
 from app.db.queries import threads as queries
 from app.db.queries.paging import Window
+from app.db.queries.review import bot_comments
 from app.errors import NotFoundError
 from app.services.tracking import track
+from app.web.botwords import BotLine, bot_lines
 from app.web.forms import Fields
 from app.web.mboxrd import download
 from app.web.pages.lists import Pager, pager
@@ -57,11 +59,12 @@ class MailRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadPage:
-    """One thread as a tree."""
+    """One thread as a tree; `bots` is what bots say, by their mails' ids."""
 
     thread: Thread
     chip: Chip
     rows: Sequence[MailRow]
+    bots: Mapping[int, BotLine]
     left_out: int
     series: Sequence[Series]
     place: str = "threads"
@@ -99,10 +102,12 @@ def show_thread(thread_id: Id, request: Request, session: Read) -> HTMLResponse:
     """Show one thread: how far it is, and every mail."""
     thread = _thread(queries.get_thread(session, thread_id), thread_id)
     count = queries.count_messages(session, [thread_id]).get(thread_id, 0)
+    rows = tree(queries.messages_of_thread(session, thread_id, MOST_MAILS))
     context = ThreadPage(
         thread=thread,
         chip=THREADS[thread.state],
-        rows=tree(queries.messages_of_thread(session, thread_id, MOST_MAILS)),
+        rows=rows,
+        bots=bot_lines(bot_comments(session, [row.message.id for row in rows])),
         left_out=max(0, count - MOST_MAILS),
         series=queries.series_of_thread(session, thread_id),
     )
