@@ -132,7 +132,7 @@ def _commands(facts: ReportFacts) -> list[str]:
     if facts.verdict is Verdict.DOES_NOT_BUILD:
         return [*begin, _make(facts)]
     if facts.verdict is Verdict.DOES_NOT_BOOT:
-        return [*begin, "make bzImage"]
+        return [*begin, "make bzImage", "# then boot arch/x86/boot/bzImage in QEMU"]
     return [*begin, BUILD_ALL, "# in the guest, in tools/testing/selftests/bpf", *_test_commands(facts)]
 
 
