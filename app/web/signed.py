@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
+from app.db.models import Revision
+from app.db.queries.attestations import signatures_of
 from app.domain.attestation import Check, Scheme, Signature, told
 from app.web.words import Chip, Tone
 
@@ -40,8 +44,18 @@ def mark(signatures: Sequence[Signature]) -> Mark | None:
     return Mark(chip=Chip(text=MARKS[one.scheme, one.result], tone=TONES[one.result]), title=one.words)
 
 
-def signed_lines(signatures: Sequence[Signature]) -> list[SignedLine]:
-    """Return the signatures of a mail in the order in which it has them, developers' own first."""
+def marks(session: Session, revision: Revision) -> dict[int, Mark]:
+    """Return the marks of a revision's cover letter and patches, by the ids of their mails."""
+    mails = [one.message_pk for one in revision.patches] + ([revision.cover_id] if revision.cover_id else [])
+    found = {message_pk: mark(signatures) for message_pk, signatures in signatures_of(session, mails).items()}
+    return {message_pk: one for message_pk, one in found.items() if one is not None}
+
+
+def signed_lines(session: Session, message_pk: int) -> list[SignedLine] | None:
+    """Return the signatures of a mail, developers' own first; None where they have not been checked."""
+    signatures = signatures_of(session, [message_pk]).get(message_pk)
+    if signatures is None:
+        return None
     return [
         SignedLine(
             chip=Chip(text=f"{one.scheme} {one.result}", tone=TONES[one.result]),
