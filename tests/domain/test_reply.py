@@ -31,6 +31,29 @@ def test_nothing_of_a_mail_gets_out_of_its_quotes() -> None:
     assert not any("--exec" in word for word in words)
 
 
+def test_reply_to_is_answered_as_well_and_an_address_of_the_list_s_own_is_not() -> None:
+    plain = b"From: Ann <ann@example.org>\nTo: bpf@example.org\nReply-To: Team <team@example.org>, ANN@example.org\n\nx"
+    command = send_email_command(parse_message(plain))
+    assert [line.strip(" \\") for line in command.splitlines()[2:-1]] == [
+        "--to=ann@example.org",
+        "--cc=bpf@example.org",
+        "--cc=team@example.org",
+    ]
+    mangled = b"From: Ann via bpf <bpf@example.org>\nTo: rex@example.com\nCc: bpf@example.org\n"
+    command = send_email_command(parse_message(mangled + b"Reply-To: Ann <ann@example.org>\n\nx"))
+    assert "--to=ann@example.org" in command
+    assert command.count("ann@example.org") == 1
+    assert command.count("--cc=bpf@example.org") == 1
+
+
+def test_what_is_no_address_is_left_out() -> None:
+    command = send_email_command(mail(cc="a@b@x.org, Rex <rex@example.com>, @x, x@"))
+    assert [line for line in command.splitlines() if "--cc" in line] == [
+        "  --cc=bpf@example.org \\",
+        "  --cc=rex@example.com \\",
+    ]
+
+
 def test_mailto() -> None:
     url = urlsplit(mailto(mail()))
     assert (url.scheme, url.path) == ("mailto", "ann@example.org")
