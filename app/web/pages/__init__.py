@@ -20,5 +20,20 @@ from app.web.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for part in (series, compare, feeds, decisions, runs, live, mails, conversation, patches, tests, threads, workers, signing_in, docs):
+for part in (
+    series,
+    compare,
+    feeds,
+    decisions,
+    runs,
+    live,
+    mails,
+    conversation,
+    patches,
+    tests,
+    threads,
+    workers,
+    signing_in,
+    docs,
+):
     router.include_router(part.router)
