@@ -273,6 +273,8 @@ def _revision_columns(
         "prerequisites": [f"{need.kind} {need.value}" for need in one.prerequisites],
         "link_to": one.link.to if one.link else None,
         "link_reason": one.link.reason if one.link else None,
+        "link_strength": one.link.strength if one.link else None,
+        "supersedes": list(one.supersedes),
     }
 
 
