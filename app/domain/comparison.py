@@ -11,6 +11,7 @@ from app.domain.series import Patch
 
 _PAIR = re.compile(r" {0,6}(?:(\d{1,6})|-): +[0-9a-f-]{4,64} [=!<>] +(?:(\d{1,6})|-): +[0-9a-f-]{4,64}(?: .*)?")
 _INDENT = "    "
+MAX_WORK = 100_000_000  # lines of the one times lines of the other, over all patches; then they are compared briefly
 
 
 class Source(StrEnum):
@@ -51,15 +52,19 @@ def compare(old: Sequence[Patch], new: Sequence[Patch], range_diff: str | None =
 
     `range_diff` is what `git range-diff` wrote about the two as they were applied. Its pairs and its differences are
     taken, unless it is about other patches than these. What it takes for dropped and added, but is one patch by title
-    or by many of its lines (git gives up at 60 % by default, `--creation-factor`), is compared patch against patch.
+    or by many of its lines (git gives up at 60 % by default, `--creation-factor`), is compared patch against patch. Where
+    there is much to compare, the later patches are compared briefly.
     """
     by_git = _read(range_diff, old, new) if range_diff is not None else None
     source = Source.PATCHES if by_git is None else Source.GIT
     rows = [_row(before, after, difference, Source.GIT) for before, after, difference in by_git or ()]
     left, right = _without(old, [row.old for row in rows]), _without(new, [row.new for row in rows])
+    work = 0
     for pair in match_patches(left, right):
         if pair.old is not None and pair.new is not None:
-            rows.append(_row(pair.old, pair.new, patch_difference(pair.old, pair.new), Source.PATCHES))
+            difference = patch_difference(pair.old, pair.new, briefly=work > MAX_WORK)
+            rows.append(_row(pair.old, pair.new, difference, Source.PATCHES))
+            work += pair.old.diff.count("\n") * pair.new.diff.count("\n") if difference else 0
         else:
             rows.append(_row(pair.old, pair.new, "", source))
     return Comparison(rows=_in_order(rows), source=source)

@@ -19,17 +19,19 @@ HEADING = 80  # characters, as git has it
 _HEADING = re.compile(r" ## (.*) ##$|^.?@@ (.*)$")
 
 
-def patch_difference(old: Patch, new: Patch) -> str:
+def patch_difference(old: Patch, new: Patch, *, briefly: bool = False) -> str:
     """Return what differs, or "" where the two are the same.
 
     Each line is an outer sign (`-` only in the old, `+` only in the new, a blank in both), then the line of the patch
     itself, with its own sign. Stretches begin with `@@` and the heading that they stand below. A patch of more than
-    6000 lines is compared by its message and the names and lengths of its files only.
+    6000 lines, or any if `briefly`, is compared by its message and the names and lengths of its files only.
     """
     before, after = _lines(old), _lines(new)
-    if max(len(before), len(after)) > MAX_LINES:
+    if before == after:
+        return ""
+    if briefly or max(len(before), len(after)) > MAX_LINES:
         before, after = _summary(old), _summary(new)
-    return "" if before == after else "".join(f"{line}\n" for line in _difference(before, after))
+    return "".join(f"{line}\n" for line in _difference(before, after)) or "@@ Lines, as many as before\n"
 
 
 def same_code(old: Patch, new: Patch) -> bool:

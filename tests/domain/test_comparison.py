@@ -113,6 +113,17 @@ def test_a_line_of_a_patch_is_never_taken_for_a_pair(folder: Path) -> None:
     assert summary(compare(old, new, text)) == [(1, 1, "changed")]
 
 
+def test_much_to_compare_is_compared_briefly(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.domain.comparison.MAX_WORK", 1)
+    old, new = commit(folder, "old", OLD), commit(folder, "new", NEW)
+    first, second = (row.difference for row in compare(old, new).rows if row.difference)
+    assert "+    Acked-by: Rex" in first
+    assert second == (
+        "@@ Metadata\n Author: Ann <ann@example.org>\n \n  ## Commit message ##\n-    bpf: Second\n"
+        "+    bpf: Second, renamed\n \n     Why the second.\n \n"
+    )
+
+
 def test_nothing_against_something(folder: Path) -> None:
     old = commit(folder, "old", OLD)
     assert summary(compare([], old[:1])) == [(None, 1, "added")]

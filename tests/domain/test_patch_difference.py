@@ -42,6 +42,12 @@ def test_huge_patches_are_compared_by_their_files() -> None:
     assert time.process_time() - started < 5
 
 
+def test_the_same_number_of_other_lines_is_a_difference_too() -> None:
+    older, newer = patch(change("a")), patch(change("a", salt="_x"))
+    assert patch_difference(older, newer, briefly=True) == "@@ Lines, as many as before\n"
+    assert patch_difference(older, older, briefly=True) == ""
+
+
 def test_the_author_is_compared_and_whether_the_code_is_the_same() -> None:
     thread = Thread()
     one = "From: Ben Builder <ben@example.net>\n\nWhy.\n"
