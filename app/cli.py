@@ -1,6 +1,5 @@
 """The `reroll` command."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -41,6 +40,8 @@ Pool = Annotated[str, typer.Option(help="Which queue to take jobs from.")]
 @app.command()
 def up(pool: Annotated[list[str] | None, typer.Option(help="One worker for each; may be given again.")] = None) -> None:
     """Run database (embedded unless DATABASE_URL is set), web application and workers until interrupted."""
+    import asyncio
+
     from app.logging import configure
     from app.up import serve
 
@@ -53,6 +54,8 @@ def demo(
     exit_: Annotated[bool, typer.Option("--exit", help="Stop at the end; 0 when all went as expected.")] = False,
 ) -> None:
     """Track the bundled example thread with everything real and local: archive, database, mail, kernel, QEMU."""
+    import asyncio
+
     from app.demo.run import run_demo
 
     raise typer.Exit(asyncio.run(run_demo(stop_at_end=exit_)))
@@ -67,6 +70,17 @@ def track(reference: Annotated[str, typer.Argument(help="A Message-ID or an arch
         thread = tracking.track(session, reference, requested_by="command line")
         message_id = thread.message_id
     typer.echo(f"queued: {message_id}; see {_settings().public_url}/threads")
+
+
+@app.command()
+def ingest(
+    places: Annotated[list[str], typer.Argument(help="Folders or URLs of public-inboxes (v2), or mailboxes.")],
+) -> None:
+    """Take whole archives in, or what is new in them since the last time; nothing is run."""
+    from app.taking_in import take_in_archives
+
+    with _database_running(), _telling_database_trouble():
+        take_in_archives(_settings(), places)
 
 
 @app.command()
@@ -96,8 +110,16 @@ def worker(pool: Pool = "default") -> None:
 
 
 @app.command()
+def watch(once: Annotated[bool, typer.Option("--once", help="Look at each list once and end.")] = False) -> None:
+    """Follow the lists of the settings: take in what is new, and run what their rules choose."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers.watch", *(["--once"] if once else [])])  # noqa: S606
+
+
+@app.command()
 def doctor() -> None:
     """Probe every tool with its version, and KVM by a real boot; say how to get what is missing."""
+    import asyncio
+
     from app.doctor import report
 
     raise typer.Exit(asyncio.run(report(_settings())))
@@ -188,24 +210,30 @@ def _database_running() -> Iterator[None]:
 
 @contextmanager
 def _transaction() -> Iterator["Session"]:
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
     from app.db.session import make_engine, make_sessions
     from app.db.url import database_url
 
-    with _database_running():
+    with _database_running(), _telling_database_trouble():
         engine = make_engine(database_url(_settings()))
         try:
             with make_sessions(engine).begin() as session:
                 yield session
-        except ProgrammingError as error:
-            raise InfrastructureError(
-                f"the database lacks what is asked of it; run `reroll db upgrade`: {error.orig}"
-            ) from error
-        except OperationalError as error:
-            raise InfrastructureError(f"the database does not answer: {error.orig}") from error
         finally:
             engine.dispose()
+
+
+@contextmanager
+def _telling_database_trouble() -> Iterator[None]:
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    try:
+        yield
+    except ProgrammingError as error:
+        raise InfrastructureError(
+            f"the database lacks what is asked of it; run `reroll db upgrade`: {error.orig}"
+        ) from error
+    except OperationalError as error:
+        raise InfrastructureError(f"the database does not answer: {error.orig}") from error
 
 
 def main() -> None:

@@ -84,6 +84,23 @@ class TreeSettings(_Section):
     tags: tuple[str, ...] = ()
 
 
+class ListSettings(_Section):
+    """A list that `reroll watch` follows: the folder or URL of its public-inbox, and which of its series are run.
+
+    A series is run when each of `tags`, `files` and `authors` that is set has something that fits it (files and
+    authors as in fnmatch), and it was posted within `posted_within`. With `run` false only what somebody asked for is.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    place: str
+    every: Seconds = timedelta(minutes=5)
+    run: bool = True
+    tags: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    posted_within: Seconds = timedelta(days=7)
+
+
 class ProfileSettings(_Section):
     """A named way to test. `config` names shipped fragments, `core` tests that always run, `pool` who runs it."""
 
@@ -148,6 +165,7 @@ class Settings(BaseSettings):
     listen_port: int = 8000
     lore: LoreSettings = LoreSettings()
     trees: tuple[TreeSettings, ...] = ()
+    lists: tuple[ListSettings, ...] = ()
     profiles: dict[str, ProfileSettings] = Field(default_factory=lambda: {"bpf-quick": ProfileSettings()})
     default_profile: str = "bpf-quick"
     mail: MailSettings = MailSettings()

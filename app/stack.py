@@ -30,7 +30,7 @@ def prepare_database(settings: Settings) -> None:
 
 
 def application_services(settings: Settings, *, pools: Sequence[str]) -> list[Service]:
-    """Return the web application and one worker a pool named."""
+    """Return the web application, one worker a pool named, and what follows the lists where there are any."""
     python = sys.executable
     host, port = settings.listen_host, settings.listen_port
 
@@ -45,4 +45,5 @@ def application_services(settings: Settings, *, pools: Sequence[str]) -> list[Se
         Service(name=f"worker-{number}", command=[python, "-m", "workers", "--pool", pool])
         for number, pool in enumerate(pools, start=1)
     ]
-    return [web, *workers]
+    watch = [Service(name="watch", command=[python, "-m", "workers.watch"])] if settings.lists else []
+    return [web, *workers, *watch]

@@ -26,7 +26,7 @@ def use(monkeypatch, tmp_path, text):
 def test_the_example_holds_the_defaults(monkeypatch):
     defaults = load_settings()
     monkeypatch.setenv("REROLL_CONFIG", str(EXAMPLE))
-    assert load_settings().model_copy(update={"trees": ()}) == defaults
+    assert load_settings().model_copy(update={"trees": (), "lists": ()}) == defaults
 
 
 def test_the_example_names_every_setting():

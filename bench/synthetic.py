@@ -1,0 +1,46 @@
+"""As many mails as are asked for, out of a few threads: copies told apart by names, addresses, ids, titles and code."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+
+from app.domain.message import parse_message, split_mbox
+
+PROJECT = Path(__file__).resolve().parents[1]
+LORE = PROJECT.parent / "shared" / "lore"
+_SUBJECT = re.compile(rb"^(Subject: (?:Re: )*(?:\[[^\]]*\]\s*)*)", re.MULTILINE | re.IGNORECASE)
+_FROM = re.compile(rb'^From: (?:"?([^"<\n]*?)"? ?<)?', re.MULTILINE)
+_ADDED = re.compile(rb"^((?:> ?)*\+)(?!\+\+ )", re.MULTILINE)
+
+
+def some_threads() -> tuple[list[tuple[bytes, ...]], str]:
+    """Return the real threads where they are at hand, else the example's, and what to call them."""
+    real = sorted(LORE.glob("*.mbox.gz"))
+    if real:
+        return [split_mbox(gzip.decompress(file.read_bytes())) for file in real], f"{len(real)} real threads"
+    example = sorted((PROJECT / "examples" / "thread").glob("*.mbox"))
+    return [split_mbox(file.read_bytes()) for file in example], "the example's threads (no real ones are at hand)"
+
+
+def archive(mails: int, *, start: int = 0) -> Iterator[bytes]:
+    """Yield mails in the order of an archive: copies of some threads, the mails of each by date."""
+    threads, _ = some_threads()
+    # A text that is packed would stay the same in all copies, and be found to be one patch sent again and again.
+    originals = [raw for thread in threads for raw in thread if b"base64" not in raw]
+    originals.sort(key=lambda raw: str(parse_message(raw).date))
+    ids = {parse_message(raw).message_id.encode() for raw in originals}
+    known = re.compile(b"|".join(re.escape(one) for one in sorted(ids, key=len, reverse=True)))
+    copies = (_told_apart(raw, number, known) for number in count(start) for raw in originals)
+    return islice(copies, mails)
+
+
+def _told_apart(raw: bytes, number: int, ids: re.Pattern[bytes]) -> bytes:
+    mark = b"%x" % (number * 2654435761 % (1 << 32))  # neighbours are as unlike as any two
+    raw = ids.sub(lambda found: mark + b"." + found[0], raw)
+    raw = _SUBJECT.sub(rb"\g<1>" + mark * 3 + b" ", raw, count=1)
+    raw = _FROM.sub(
+        lambda found: b'From: "%s %s" <%s.' % (found[1], mark, mark) if found[1] else b"From: " + mark, raw, 1
+    )
+    return _ADDED.sub(rb"\g<1>" + mark + b" ", raw)
