@@ -88,7 +88,7 @@ def test_a_commit_that_takes_a_mail_out_is_no_mail(inbox, sessions, tmp_path):
     git = ["git", "--git-dir", f"{folder_of(inbox)}/git/0.git"]
     branch = subprocess.check_output([*git, "symbolic-ref", "HEAD"], text=True).strip()
     taken_out = (  # as public-inbox-v2-format(5) has it: the file `d` in the place of `m`
-        f"commit {branch}\ncommitter a <a@example.org> 1800000000 +0000\ndata 2\nrm\n\nfrom {branch}^0\n"
+        f"commit {branch}\ncommitter a <a@example.org> 1800000000 +0000\ndata 2\nrm\nfrom {branch}^0\n"
         f"D m\nM 100644 inline d\ndata {len(mails[-1])}\n"
     )
     subprocess.run([*git, "fast-import", "--quiet"], input=taken_out.encode() + mails[-1] + b"\n", check=True)
