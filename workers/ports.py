@@ -163,7 +163,7 @@ class Builder(Protocol):
 
         Raises:
             BuildFailedError: the tree does not build (the log, given to `log`, says why).
-            InfrastructureError: a tool is missing, the disk is full, the time limit of the whole passed.
+            InfrastructureError: a tool is missing, the disk is full, the time limit of one build passed.
         """
 
 

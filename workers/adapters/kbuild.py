@@ -141,31 +141,22 @@ class Builder:
 
         Raises:
             BuildFailedError: the tree does not build (the log, given to `log`, says why).
-            InfrastructureError: a tool is missing, the disk is full, the time limit of the whole passed.
+            InfrastructureError: a tool is missing, the disk is full, the time limit of one build passed.
         """
         found = await self.find(key)
         if found:
             return found
-        tools = await self.toolchain()
         inputs = await self.inputs(profile)
-        job = Workshop(
-            source=checkout.source,
-            folders=Folders(),
-            ccache=sandbox.make_folder(self._ccache),
-            trusted=False,
-            profile=profile,
-            deadline=asyncio.get_running_loop().time() + profile.build_timeout.total_seconds(),
-            log=log,
-        )
-        template = self.template(checkout, profile, tools)
+        job = Workshop(source=checkout.source, ccache=sandbox.make_folder(self._ccache), profile=profile, log=log)
+        template = self.template(checkout, profile, await self.toolchain())
         async with workshop.own_folder(self._runs) as out, self._base(job, checkout, template, files) as base:
             planned = await self.plan(checkout, profile, files)
             changed = await checkout.changed()
             not_built = planned.untouched(base.not_built, changed)
             if changed:
-                await self._revision(job, base, planned.but(not_built), changed, out)
+                await self._revision(job.begun(), base, planned.but(not_built), changed, out)
             else:
-                await _pack(replace(job, folders=Folders(readable=base.folders)), out)
+                await _pack(replace(job.begun(), folders=Folders(readable=base.folders)), out)
             not_built |= {test.name: test.reason for test in planned.selection.unbuildable}
             not_built |= dict.fromkeys(planned.selection.missing, "not in this tree")
             image = Image(
@@ -197,7 +188,7 @@ class Builder:
             async with locks.lock(template / clearing.LOCK):
                 if not (place / COMPLETE).exists():
                     await asyncio.to_thread(clearing.clear, self._builds, but=place)
-                    await self._at_base(job, checkout, template, place, planned)
+                    await self._at_base(job.begun(), checkout, template, place, planned)
                 await using.enter_async_context(clearing.in_use(place))
             state = json.loads((place / COMPLETE).read_text())
             yield _Base(

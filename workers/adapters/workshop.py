@@ -7,11 +7,12 @@ overlay (or as a copy where overlayfs cannot be had). See docs/decisions/0004-bu
 
 import asyncio
 import contextlib
+import math
 import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,15 +63,23 @@ class Folders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """One build's place: source, folders, whether it may fill ccache, and where its output goes."""
+    """One build's place: source, folders, whether it may fill ccache, and where its output goes.
+
+    `deadline` is of the event loop's clock; none has come before the build has `begun()`.
+    """
 
     source: Path
-    folders: Folders
+    folders: Folders = field(default_factory=Folders)
     ccache: Path
-    trusted: bool
+    trusted: bool = False
     profile: ProfileSettings
-    deadline: float
+    deadline: float = math.inf
     log: Sink
+
+    def begun(self) -> "Workshop":
+        """Return the place of a build that begins now: it has the profile's `build_timeout`, however long it waited."""
+        limit_s = self.profile.build_timeout.total_seconds()
+        return replace(self, deadline=asyncio.get_running_loop().time() + limit_s)
 
     async def run(
         self, target: str, script: str, *, arguments: Sequence[str] = (), binds: Sequence[Bind] = (), fail: bool = True

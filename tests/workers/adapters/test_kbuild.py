@@ -1,6 +1,7 @@
 """The builder on a toy kernel: make, gcc, clang, git and the sandbox are real, only the kernel is small."""
 
 import asyncio
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from app.config import ProfileSettings, TreeSettings
 from app.errors import BuildFailedError, InfrastructureError
 from tests.workers.adapters.test_git import Upstream
+from workers.adapters import locks
+from workers.adapters.clearing import LOCK
 from workers.adapters.git import Trees
 from workers.adapters.images import PARTS
 from workers.adapters.kbuild import Builder
+from workers.adapters.workshop import Workshop
 from workers.ports import Image
 
 pytestmark = pytest.mark.anyio
@@ -258,3 +262,25 @@ async def test_fragment_that_is_not_there_is_said(yard):
     yard.profile = yard.profile.model_copy(update={"config": ("nowhere.config",)})
     with pytest.raises(InfrastructureError, match=r"nowhere\.config, which is not a file"):
         await yard.build("base")
+
+
+async def test_a_build_has_its_time_however_long_it_waited_for_another(yard, monkeypatch):
+    """Another worker may be building the same base, for twenty minutes."""
+    await yard.build("base")
+    left = {}
+    run = Workshop.run
+
+    async def timed(job, target, *arguments, **named):
+        left.setdefault(target, job.deadline - asyncio.get_running_loop().time())
+        return await run(job, target, *arguments, **named)
+
+    monkeypatch.setattr(Workshop, "run", timed)
+    (lock,) = (yard.place / "cache" / "builds").glob(f"*/{LOCK}")
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(locks.try_lock(lock))
+        building = asyncio.create_task(yard.build("revision", {"core.c": "int changed;\n"}))
+        await asyncio.sleep(3)
+        assert left == {}
+    await building
+    limit_s = yard.profile.build_timeout.total_seconds()
+    assert limit_s - 1 < left["the kernel"] <= limit_s
