@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.db.models import Comment, Mark, MarkSays, Patch, Revision, Series
-from app.db.queries import patches as patch_queries
 from app.db.queries import review as queries
 from app.domain import series as series_domain
 from app.domain.address import Address
@@ -27,7 +26,7 @@ MOST_MAILS = 800
 """Mails that one review is read from; of a longer series revisions are left out."""
 MOST_BYTES = 128_000_000
 LONGEST, SHORTEST = 2_000_000, 256_000
-"""Bytes of one mail that are read: what all may have together, shared out, within these; a patch whole or not at all."""
+"""Bytes of one mail that are read: what all may have together, shared out, within these; a patch whole or not."""
 SETTLED = {
     Standing.CHANGED: "the lines it is about changed in {}",
     Standing.GONE: "its patch was dropped in {}",
@@ -278,10 +277,9 @@ def mark_comment(session: Session, comment_id: int, says: MarkSays, *, by: str) 
         NotFoundError: there is no such comment.
         SubmissionError: nothing was said of it that could be withdrawn.
     """
-    comment = patch_queries.get_comment(session, comment_id)
-    if comment is None:
+    message_id = queries.message_id_of_comment(session, comment_id)
+    if message_id is None:
         raise NotFoundError(f"there is no comment {comment_id}")
-    message_id = comment.message.message_id
     newest = queries.newest_marks(session, [message_id]).get(message_id)
     if says is MarkSays.WITHDRAWN and (newest is None or newest.says is MarkSays.WITHDRAWN):
         raise SubmissionError(f"nobody has marked comment {comment_id}, so there is nothing to undo")

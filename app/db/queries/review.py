@@ -39,6 +39,13 @@ def bot_comments(session: Session, message_pks: Sequence[int]) -> Mapping[int, C
     return {comment.message_pk: comment for comment in session.scalars(statement)}
 
 
+def message_id_of_comment(session: Session, comment_id: int) -> str | None:
+    """Return the Message-ID of the mail that a comment is."""
+    return session.scalar(
+        select(Message.message_id).join(Comment, Comment.message_pk == Message.id).where(Comment.id == comment_id)
+    )
+
+
 def comment_of_message(session: Session, message_pk: int) -> Comment | None:
     """Return the comment that a mail is, if it is one."""
     return session.scalar(select(Comment).where(Comment.message_pk == message_pk))

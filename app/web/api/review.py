@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from app.db.models import Mark, MarkSays, Revision
-from app.db.queries import patches as patch_queries
 from app.db.queries import review as queries
 from app.db.queries import series as series_queries
 from app.domain.address import Address
@@ -75,8 +74,8 @@ def list_trailers(revision_id: Id, session: Read) -> TrailersShape:
 @router.get("/comments/{comment_id}/marks")
 def list_marks(comment_id: Id, session: Read) -> list[MarkShape]:
     """List all that people said of a comment, the newest, which counts, first."""
-    comment = found(patch_queries.get_comment(session, comment_id), "comment", comment_id)
-    return [MarkShape.model_validate(mark) for mark in queries.marks_of(session, comment.message.message_id)]
+    message_id = found(queries.message_id_of_comment(session, comment_id), "comment", comment_id)
+    return [MarkShape.model_validate(mark) for mark in queries.marks_of(session, message_id)]
 
 
 @router.put("/comments/{comment_id}/mark", responses=NEEDS_TOKEN)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.db.models import Revision, Series
-from app.domain.evolution import Dropped
 from app.domain.series import Revision as Posting
 from app.domain.trailer import Trailer
 from app.services.review import Judged, Review, read_review
@@ -54,11 +53,13 @@ class TrailerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedRow:
-    """A trailer that the revision before had and this one's patch lacks; `changed` says that the patch did change."""
+    """A trailer that the revision before had and this one's patches lack: which, and their addresses.
+
+    `changed` says that they are not what it was given to.
+    """
 
     text: str
-    where: str
-    href: str
+    where: Sequence[tuple[str, str]]
     given_in: str
     changed: bool
 
@@ -98,7 +99,7 @@ def series_review(session: Session, series: Series, chosen: Revision) -> SeriesR
         more=max(0, len(people) - MOST_OPEN),
         fates=fates,
         trailers=_given(review.revisions[chosen.label]),
-        dropped=[_dropped(review, one, chosen.label) for one in review.dropped_in(chosen.label)],
+        dropped=_dropped(review, chosen.label),
         left_out=review.left_out,
     )
 
@@ -154,14 +155,15 @@ def _fits(trailer: Trailer) -> bool:
     return trailer.agrees or trailer.person is None or trailer.name in ("Reported-by", "Suggested-by")
 
 
-def _dropped(review: Review, dropped: Dropped, label: str) -> DroppedRow:
+def _dropped(review: Review, label: str) -> list[DroppedRow]:
     before = review.before(label)
-    assert before is not None  # or nothing could be dropped
-    patch = review.patches[label, dropped.patch.position]
-    return DroppedRow(
-        text=f"{dropped.trailer.name}: {dropped.trailer.value}",
-        where=f"{dropped.patch.position}/{review.revisions[label].total}",
-        href=f"/patches/{patch.id}",
-        given_in=before.label,
-        changed=dropped.changed,
-    )
+    where: dict[tuple[str, bool], list[tuple[str, str]]] = {}
+    for one in review.dropped_in(label):
+        patch = review.patches[label, one.patch.position]
+        at = (f"{patch.position}/{review.revisions[label].total}", f"/patches/{patch.id}")
+        where.setdefault((f"{one.trailer.name}: {one.trailer.value}", one.changed), []).append(at)
+    given_in = before.label if before is not None else ""
+    return [
+        DroppedRow(text=text, where=found, given_in=given_in, changed=changed)
+        for (text, changed), found in where.items()
+    ]
