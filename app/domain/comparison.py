@@ -51,13 +51,13 @@ def compare(old: Sequence[Patch], new: Sequence[Patch], range_diff: str | None =
     """Compare the patches of two revisions, each in its order.
 
     `range_diff` is what `git range-diff` wrote about the two as they were applied. Its pairs and its differences are
-    taken, unless it is about other patches than these. What it takes for dropped and added, but is one patch by title
-    or by many of its lines (git gives up at 60 % by default, `--creation-factor`), is compared patch against patch. Where
-    there is much to compare, the later patches are compared briefly.
+    taken, unless it is about other patches than these or finds no two alike. What it takes for dropped and added, but
+    is one patch by title or by many of its lines (git gives up at 60 % by default, `--creation-factor`), is compared
+    patch against patch. Where there is much to compare, the later patches are compared briefly.
     """
-    by_git = _read(range_diff, old, new) if range_diff is not None else None
-    source = Source.PATCHES if by_git is None else Source.GIT
-    rows = [_row(before, after, difference, Source.GIT) for before, after, difference in by_git or ()]
+    by_git = _read(range_diff, old, new) if range_diff is not None else []
+    source = Source.GIT if by_git else Source.PATCHES
+    rows = [_row(before, after, difference, Source.GIT) for before, after, difference in by_git]
     left, right = _without(old, [row.old for row in rows]), _without(new, [row.new for row in rows])
     work = 0
     for pair in match_patches(left, right):
@@ -108,8 +108,8 @@ def _place(row: Row) -> tuple[bool, int]:
     return row.new is None, one.position if one else 0
 
 
-def _read(text: str, old: Sequence[Patch], new: Sequence[Patch]) -> list[tuple[Patch, Patch, str]] | None:
-    """The pairs in what `git range-diff` wrote, which counts commits from 1; None if it is about other patches."""
+def _read(text: str, old: Sequence[Patch], new: Sequence[Patch]) -> list[tuple[Patch, Patch, str]]:
+    """The pairs in what `git range-diff` wrote, which counts commits from 1; none if it is about other patches."""
     numbers: tuple[list[int], list[int]] = ([], [])
     pairs: list[tuple[int, int, list[str]]] = []
     lines: list[str] = []  # of the pair last named
@@ -123,5 +123,5 @@ def _read(text: str, old: Sequence[Patch], new: Sequence[Patch]) -> list[tuple[P
             if found[1] and found[2]:
                 pairs.append((int(found[1]), int(found[2]), lines))
     if any(sorted(side) != list(range(1, len(patches) + 1)) for side, patches in zip(numbers, (old, new), strict=True)):
-        return None
+        return []
     return [(old[a - 1], new[b - 1], "".join(f"{line}\n" for line in lines)) for a, b, lines in pairs]

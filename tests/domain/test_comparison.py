@@ -95,6 +95,8 @@ def test_what_git_gives_up_on_is_compared_patch_against_patch(folder: Path) -> N
     assert summary(found) == [(1, 1, "changed"), (2, 2, "same")]
     assert [row.source for row in found.rows] == [Source.PATCHES, Source.GIT]
     assert "+    All else.\n" in found.rows[0].difference
+    gone = "1:  aaaaaaa < -:  ------- bpf: First\n-:  ------- > 1:  bbbbbbb bpf: First\n"
+    assert compare(old[:1], new[:1], gone) == compare(old[:1], new[:1])
 
 
 def test_a_range_diff_of_other_patches_is_not_used(folder: Path) -> None:

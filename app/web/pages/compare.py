@@ -78,6 +78,11 @@ class ComparePage:
         return self.difference.comparison.source is Source.GIT
 
     @property
+    def beside_git(self) -> int:
+        """How many patches git takes for dropped and added, and we for one."""
+        return sum(row.beside_git for row in self.rows)
+
+    @property
     def title(self) -> str:
         """The series and the two revisions."""
         return f"{self.series.title} · {self.difference.new.label} against {self.difference.old.label}"
