@@ -16,6 +16,7 @@ from app.config import settings as settings_in_force
 from app.db.session import make_engine, make_sessions
 from app.db.url import database_url
 from app.web import api, pages, problems
+from app.web.pages.live import Looks
 from app.web.parameters import Read
 from app.web.render import STATIC
 from app.web.security import BodyLimit, HeadLikeGet, SecurityHeaders
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.engine = engine
     app.state.sessions = make_sessions(engine)
+    app.state.looks = Looks()
     app.state.now = lambda: datetime.now(UTC)
     problems.install(app)
     app.add_middleware(BodyLimit)

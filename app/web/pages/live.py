@@ -1,8 +1,10 @@
 """A run as it goes: its steps and the log of the step that runs, as server-sent events."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import anyio
 from anyio.to_thread import run_sync
@@ -15,7 +17,7 @@ from app.db.queries.runs import get_run
 from app.db.session import Sessions
 from app.web.pages.run_parts import StepRow, step_rows
 from app.web.parameters import Id, SessionFactory
-from app.web.render import environment, visible
+from app.web.render import between, environment, visible
 
 router = APIRouter(include_in_schema=False)
 PAUSE_S = 1.0
@@ -55,22 +57,47 @@ class Glance:
     over: bool
 
 
+class Looks:
+    """Looks that all readers who are equally far share: one question to the database a tick, however many they are."""
+
+    def __init__(self) -> None:
+        self._tick = -1
+        self._found: dict[tuple[int, Cursor], asyncio.Task[Glance | None]] = {}
+
+    async def at(self, sessions: Sessions, run_id: int, cursor: Cursor) -> Glance | None:
+        """Return what is new in a run since `cursor`, as it was at most `PAUSE_S` ago; None where there is no run."""
+        tick = int(anyio.current_time() / PAUSE_S)
+        if tick != self._tick:
+            self._tick, self._found = tick, {}
+        asked = (run_id, cursor)
+        if asked not in self._found:
+            self._found[asked] = asyncio.create_task(run_sync(look, sessions, run_id, cursor))
+        # Shielded: the reader who asked first may go away while others wait for the answer.
+        return await asyncio.shield(self._found[asked])
+
+
 @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
 async def follow_run(run_id: Id, request: Request, sessions: SessionFactory) -> AsyncIterator[ServerSentEvent]:
     """Send the steps and the log of a run as HTML until it is done; `Last-Event-ID` continues where it broke off."""
-    cursor, steps = _cursor(request.headers.get("last-event-id", "")), ""
+    cursor, before = _cursor(request.headers.get("last-event-id", "")), ("", "")
+    looks: Looks = request.app.state.looks
     templates = environment()
     # No cancel scope around a yield (PEP 789): a reader that goes away would end it in another task.
     deadline = anyio.current_time() + LONGEST_S
-    while (glance := await run_sync(look, sessions, run_id, cursor)) and anyio.current_time() < deadline:
-        html = templates.get_template("runs/_steps.html").render(rows=glance.rows, now=request.app.state.now())
-        if glance.text or glance.fresh or html != steps:
-            steps, cursor = html, glance.cursor
-            data = templates.get_template("runs/_live.html").render(glance=glance, steps=html)
+    while (glance := await looks.at(sessions, run_id, cursor)) and anyio.current_time() < deadline:
+        now = request.app.state.now()
+        # The table as a whole only when a step moved on: it would take away what somebody marks or stands on in it.
+        told = (templates.get_template("runs/_steps.html").render(rows=glance.rows, now=None), _so_far(glance, now))
+        if glance.text or glance.fresh or told != before:
+            data = templates.get_template("runs/_live.html").render(
+                glance=glance, moved=told[0] != before[0], so_far=told[1], now=now
+            )
+            before, cursor = told, glance.cursor
             yield ServerSentEvent(raw_data=data, id=str(cursor))
         if glance.over:
             break
-        await anyio.sleep(0 if glance.more else PAUSE_S)
+        if not glance.more:
+            await anyio.sleep(PAUSE_S - anyio.current_time() % PAUSE_S)
     yield ServerSentEvent(event="over", raw_data="over")
 
 
@@ -110,6 +137,12 @@ def log_text(data: bytes) -> str:
     """Return bytes of a log as a page shows them: colours dropped, the rest of what cannot be seen made visible."""
     text = _COLOURS.sub("", data.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n")
     return visible(text)
+
+
+def _so_far(glance: Glance, now: datetime) -> str:
+    """Say how long the running step takes already."""
+    newest = glance.rows[-1].step if glance.rows else None
+    return between(newest.started_at, now) if newest and newest.finished_at is None else ""
 
 
 def _cursor(text: str) -> Cursor:

@@ -1,11 +1,15 @@
 """A run as it goes."""
 
+import asyncio
 import re
+from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.db.models import RunState
+from app.db.session import Sessions
 from app.domain.outcome import Outcome, Verdict
 from app.domain.outcome import Step as StepName
 from app.web.pages import live
@@ -68,7 +72,7 @@ async def test_the_stream_follows_a_run_to_its_end(
     own_site: Site, stored: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look is answered by the next state of the run, as a worker would have stored it meanwhile."""
-    monkeypatch.setattr(live, "PAUSE_S", 0)
+    monkeypatch.setattr(live, "PAUSE_S", 0.02)
     revision = own_site.example.revisions[0]
     run = make.add_run(stored, revision, state=RunState.RUNNING)
     build = make.add_step(stored, run, StepName.BUILD, None)
@@ -99,6 +103,54 @@ async def test_the_stream_follows_a_run_to_its_end(
     assert 'hx-swap="innerHTML"><span>Linux version' in told[2][2]
     assert "CC a.o" not in told[2][2]
     assert looks == 6
+
+
+async def test_readers_who_are_equally_far_share_each_look(
+    own_site: Site, stored: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PAUSE_S", 0.25)
+    run = make.add_run(stored, own_site.example.revisions[0], state=RunState.RUNNING)
+    make.add_log(stored, make.add_step(stored, run, StepName.BUILD, None), "build", b"CC a.o\n")
+    stored.commit()
+    real, asked = live.look, []
+
+    def look(sessions: Sessions, run_id: int, cursor: live.Cursor) -> live.Glance | None:
+        asked.append(cursor)
+        if len(asked) == 4:
+            run.state = RunState.DONE
+            stored.commit()
+        return real(sessions, run_id, cursor)
+
+    monkeypatch.setattr(live, "look", look)
+    async with own_site.client() as client:
+        answers = await asyncio.gather(*(client.get(f"/runs/{run.id}/events") for _ in range(20)))
+    assert all("CC a.o" in answer.text and events(answer.text)[-1][0] == "over" for answer in answers)
+    assert len(asked) <= 8
+
+
+async def test_a_table_that_did_not_change_is_not_sent_again(
+    own_site: Site, stored: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PAUSE_S", 0.02)
+    run = make.add_run(stored, own_site.example.revisions[0], state=RunState.RUNNING, started=make.NOW)
+    make.add_step(stored, run, StepName.BUILD, None)
+    stored.commit()
+    seconds = count()
+
+    def now() -> datetime:
+        passed = next(seconds)
+        if passed == 5:
+            run.state = RunState.DONE
+            stored.commit()
+        return make.NOW + timedelta(seconds=passed)
+
+    own_site.app.state.now = now
+    async with own_site.client() as client:
+        told = events((await client.get(f"/runs/{run.id}/events")).text)
+    assert "<table" in told[0][2]
+    later = [data for name, _, data in told[1:] if not name]
+    assert len(later) >= 3
+    assert not [data for data in later if "<table" in data or "so-far" not in data]
 
 
 async def test_a_run_that_is_not_there_has_nothing_to_tell(site: Site) -> None:
