@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Patch, Report, Revision, Run, RunState, Series, Step, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
+from app.domain.attestation import Check, Scheme, Signature
 from app.domain.decision import DecisionKind
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
+from app.services import attestation
 from tests import factories as make
 from tests.factories import NOW
 
@@ -59,6 +61,8 @@ def add_example(session: Session) -> Example:
     runs.append(_v4(session, revisions[3]))
     for run in runs:
         run.baseline_id = baseline.id
+    _applied_first(runs[3], baseline)
+    _signatures(session, revisions[3])
     _comments(session, revisions, thread)
     _decisions(session, revisions)
     log_step = _steps(session, runs)
@@ -76,6 +80,36 @@ def add_example(session: Session) -> Example:
         series=series, thread=thread, failed_thread=failed, revisions=revisions, runs=runs, baseline=baseline,
         running=running, patch=make.patches_of(session, revisions[3])[0], report=report, log_step=log_step,
     )  # fmt: skip
+
+
+def _applied_first(run: Run, baseline: Run) -> None:
+    needed = {"named": "message-id elsewhere@example.org", "called": "“bpf: Rings of their own” v2", "patches": 3}
+    needed |= {"root_id": "elsewhere@example.org", "applied": 2, "present": 1, "problem": ""}
+    lacking = {"named": f"patch-id {'5c' * 20}", "called": f"patch-id {'5c' * 20}", "root_id": "", "patches": 0}
+    lacking |= {"applied": 0, "present": 0, "problem": "is not at hand: the archive's search does not find it"}
+    run.evidence = run.evidence | {"first": [needed, lacking]}
+    baseline.evidence = baseline.evidence | {"first": [needed]}
+
+
+def _signatures(session: Session, revision: Revision) -> None:
+    """Sign the cover letter and the patches, each with another outcome."""
+    author = revision.author_email
+    altered = "the body was altered after it was signed, as by a list that adds a footer"
+
+    def own(result: Check, reason: str) -> Signature:
+        return Signature(scheme=Scheme.PATATT, signer=author, by_author=True, result=result, reason=reason)
+
+    def domain(result: Check, reason: str = "", name: str = author.partition("@")[2]) -> Signature:
+        mine = name == author.partition("@")[2]
+        return Signature(scheme=Scheme.DKIM, signer=name, by_author=mine, result=result, reason=reason)
+
+    passing, broken = domain(Check.PASS), domain(Check.FAIL, altered)
+    signed, unknown = own(Check.PASS, "openpgp"), own(Check.NO_KEY, "ed25519; it is not in the keyring")
+    relay = domain(Check.UNCHECKED, "no DNS: LifetimeTimeout", "relay.example")
+    assert revision.cover_id is not None
+    mails = [revision.cover_id, *(patch.message_pk for patch in make.patches_of(session, revision))]
+    for message_pk, found in zip(mails, ([signed, passing], [passing], [broken, relay], [unknown], []), strict=False):
+        attestation.store(session, message_pk, found)
 
 
 def _revision(session: Session, series: Series, thread: Thread, number: int, day: int) -> Revision:

@@ -1,0 +1,40 @@
+"""What was applied before a series, on the pages of its run, its baseline and the series."""
+
+import pytest
+
+from tests.web.conftest import Site
+from tests.web.pages.test_pages import shape
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_run_says_what_was_applied_first_and_what_could_not_be(site: Site) -> None:
+    page = await shape(site, f"/runs/{site.example.runs[3].id}")
+    assert "applied first “bpf: Rings of their own” v2 2 patches, and 1 in the tree already" in page.words
+    assert f"patch-id {'5c' * 20} not applied is not at hand: the archive's search does not find it" in page.words
+    assert "/?q=elsewhere%40example.org" in page.values("href")
+
+
+async def test_the_series_page_says_it_too(site: Site) -> None:
+    page = await shape(site, f"/series/{site.example.series.id}?revision=v4")
+    assert "applied first “bpf: Rings of their own” v2 2 patches, and 1 in the tree already" in page.words
+
+
+async def test_a_baseline_says_what_it_has_besides_the_base(site: Site) -> None:
+    page = await shape(site, f"/runs/{site.example.baseline.id}")
+    assert "bpf-next without any patch but what the series needs" in page.words
+
+
+async def test_where_nothing_is_needed_nothing_is_said(site: Site) -> None:
+    page = await shape(site, f"/runs/{site.example.runs[2].id}")
+    assert "applied first" not in page.words
+
+
+async def test_the_same_over_rest(site: Site) -> None:
+    async with site.client() as client:
+        run = (await client.get(f"/api/v1/runs/{site.example.runs[3].id}")).json()
+    assert [one["words"] for one in run["applied_first"]] == [
+        "2 patches, and 1 in the tree already",
+        "is not at hand: the archive's search does not find it",
+    ]
+    assert run["applied_first"][0]["root_id"] == "elsewhere@example.org"
