@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.address import Address
+from app.domain.facts import like_titles, plain_title
 from app.domain.item import NEAR
-from app.domain.linking import like_titles, plain_title
 from app.domain.message import Message
 from app.domain.patch_id import patch_id
 from app.domain.posting import sender_keys

@@ -48,7 +48,10 @@ class Posting:
     @property
     def rfc(self) -> bool:
         """Whether it was sent for comments only."""
-        return self.head.subject.rfc or (self.cover is None and any(item.subject.rfc for item in self.items))
+        if self.head.subject.rfc or not self.patches:
+            return self.head.subject.rfc
+        said = [item.subject.rfc for item in self.patches.values()]
+        return any(said) if self.cover is None else all(said)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -192,8 +195,10 @@ class _Gatherer:
                 beside[posting.author.key, posting.total].append(posting)
         for posting in self._postings:
             if posting.cover is not None:
-                for other in below[posting.cover.message.message_id]:
-                    if _continues(other, posting) if posting.patches else _meant_for(other, posting.cover):
+                under = below[posting.cover.message.message_id]
+                for other in under:
+                    alone = len(under) == 1 or other.total == posting.total
+                    if _continues(other, posting) if posting.patches else alone and _meant_for(other, posting.cover):
                         self._merge(posting, other)
                 together = beside[posting.author.key, posting.total]
                 if not posting.patches and posting.cover.parent is None and together:

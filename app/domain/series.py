@@ -139,7 +139,7 @@ def _replies(grouping: Grouping) -> tuple[dict[int, list[Comment]], tuple[Other,
             answers=item.parent,
             patch_position=None if is_cover else target.subject.position,
             diff=None if is_cover else target.message.diff,
-            prose=target.message.prose,
+            prose="" if is_cover and posting.cover is None else target.message.prose,
         )
         comments.setdefault(id(posting), []).append(comment)
     return comments, tuple(other)

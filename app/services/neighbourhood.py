@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from app.db.queries import neighbours as queries
 from app.db.queries.neighbours import Candidate, Neighbours
 from app.domain.changelog import revision_links
+from app.domain.facts import plain_title
 from app.domain.keys import Posted, content_keys, is_posted, number, people_keys, resembles
-from app.domain.linking import plain_title
 from app.domain.message import Message
 from app.domain.subject import Subject, parse_subject
 

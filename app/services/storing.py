@@ -131,7 +131,7 @@ def store(
         session.execute(delete(Revision).where(among(Revision.id, plan.left)))
     _store_revisions(session, conversation, plan, series, ids)
     patches, changed = _store_patches(session, conversation, plan, ids)
-    _store_comments(session, conversation, plan, ids, patches, changed)
+    _store_comments(session, conversation, plan, ids, patches, changed, near)
     if plan.empty:
         session.execute(delete(Series).where(among(Series.id, plan.empty)))
     session.expire_all()
@@ -345,6 +345,7 @@ def _store_comments(
     ids: Mapping[str, int],
     patches: Mapping[tuple[int, int], int],
     changed: set[int],
+    near: Neighbours,
 ) -> None:
     mails = {ids[one.message_id] for one in conversation.messages}
     found = session.execute(
@@ -356,6 +357,8 @@ def _store_comments(
     fresh, again, now = [], [], set()
     for revision in (revision for one in conversation.series for revision in one.revisions):
         row = plan.row_of[root_id(revision)]
+        # What was said of a cover letter before it came in can only now be put to its lines.
+        cover_came = revision.cover is not None and revision.cover.message_id not in near.mails
         for comment in revision.comments:
             pk = ids[comment.message.message_id]
             patch = patches[row, comment.patch_position] if comment.patch_position is not None else None
@@ -364,7 +367,7 @@ def _store_comments(
             columns = {"message_pk": pk, "revision_id": row, "patch_id": patch}
             if old is None:
                 fresh.append(columns | comment_columns(comment))
-            elif (old.revision_id, old.patch_id) != (row, patch) or patch in changed:
+            elif (old.revision_id, old.patch_id) != (row, patch) or patch in changed or (patch is None and cover_came):
                 again.append({"id": old.id} | columns | comment_columns(comment))
     gone = [one.id for pk, one in stored.items() if pk not in now]
     if gone:
