@@ -1,8 +1,9 @@
-"""`make bench`: ingest, then a warm revision by the pipeline against the same commands by hand, and memory."""
+"""`make bench`: threads and an archive ingested, a warm revision by the pipeline against the same commands by hand."""
 
 import argparse
 import asyncio
 
+from bench.archive import measure_archive
 from bench.ingest import measure_ingest
 from bench.revision import measure_revision
 
@@ -10,11 +11,14 @@ from bench.revision import measure_revision
 def main() -> None:
     """Run the chosen measurements and print what they found."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["ingest", "revision", []], help="both unless named")
+    parser.add_argument("what", nargs="*", choices=["ingest", "archive", "revision", []], help="all unless named")
     parser.add_argument("--rounds", type=int, default=2, help="how often the revision is measured each way")
+    parser.add_argument("--mails", type=int, default=20_000, help="how many mails the archive has")
     chosen = parser.parse_args()
     if not chosen.what or "ingest" in chosen.what:
         measure_ingest()
+    if not chosen.what or "archive" in chosen.what:
+        measure_archive(mails=chosen.mails)
     if not chosen.what or "revision" in chosen.what:
         asyncio.run(measure_revision(rounds=chosen.rounds))
 

@@ -1,6 +1,5 @@
 """Mails a second into PostgreSQL, series and comments resolved."""
 
-import gzip
 import tempfile
 import time
 from pathlib import Path
@@ -12,28 +11,22 @@ from app.db.embedded import Cluster
 from app.db.migrate import upgrade
 from app.db.models import Comment, Message, Patch, Revision, Series
 from app.db.session import make_engine, make_sessions
-from app.domain.message import split_mbox
 from app.services.ingest import ingest
+from bench.synthetic import some_threads
 
-PROJECT = Path(__file__).resolve().parents[1]
-LORE = PROJECT.parent / "shared" / "lore"
 ROUNDS = 3
 
 
 def measure_ingest() -> None:
     """Ingest real threads where they are at hand, else the example's; a transaction a thread, as tracking does."""
-    console = Console()
-    real = sorted(LORE.glob("*.mbox.gz"))
-    boxes = [gzip.decompress(file.read_bytes()) for file in real]
-    boxes = boxes or [file.read_bytes() for file in sorted((PROJECT / "examples" / "thread").glob("*.mbox"))]
-    threads = [split_mbox(box) for box in boxes]
+    console = Console(highlight=False)
+    threads, what = some_threads()
     mails = sum(map(len, threads))
     with tempfile.TemporaryDirectory(prefix="rb-") as folder:
         Path(folder).chmod(0o711)
         cluster = Cluster(Path(folder))
         with cluster.running():
             best = max(_round(cluster, number, threads, console) for number in range(ROUNDS))
-    what = f"{len(threads)} real threads" if real else "the example's threads (the real ones are not at hand)"
     console.print(f"ingest: {mails} mails of {what}: best of {ROUNDS} rounds {best:.0f} mails/s")
 
 

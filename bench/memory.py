@@ -12,11 +12,12 @@ EVERY_S = 0.5
 class Peak:
     """Samples the proportional set size (proc(5), smaps_rollup) of this process and its Python descendants.
 
-    Compilers, QEMU and PostgreSQL are not ours and not counted, nor is what the measurement does in a process apart.
-    `mb` is the highest sum seen.
+    Compilers, QEMU and PostgreSQL are not ours and not counted, nor are processes with the word `apart` in their
+    command line: what the measurement itself does in one of its own. `mb` is the highest sum seen.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, *, apart: bytes | None = None) -> None:
+        self._apart = apart
         self.mb = 0.0
         self.parts: dict[str, float] = {}
         self._root = root
@@ -41,7 +42,7 @@ class Peak:
             for pid in _descendants(self._root):
                 with contextlib.suppress(OSError, StopIteration):
                     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                    if b"python" in words[0] and b"multiprocessing" not in b" ".join(words):
+                    if b"python" in words[0] and not (self._apart and self._apart in b" ".join(words)):
                         name = " ".join(word.decode("utf-8", "replace") for word in words[1:4])
                         parts[name] = parts.get(name, 0.0) + _pss_mb(pid)
             if sum(parts.values()) > self.mb:

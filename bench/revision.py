@@ -56,7 +56,7 @@ async def measure_revision(*, rounds: int) -> None:
     console = Console()
     pipeline: list[float] = []
     by_hand: list[float] = []
-    with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid()) as peak:
+    with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid(), apart=b"multiprocessing") as peak:
         Path(folder).chmod(0o711)
         async with _warm(Path(folder)) as world:
             hand = await _apart(world, Path(folder) / "hand")

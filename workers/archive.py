@@ -22,8 +22,8 @@ from app.services.ingest import MailCache, take_in
 from workers.adapters.inbox import Mail, open_archive
 from workers.reading import read_mails
 
-MAILS = 400
-BYTES = 5 << 20
+MAILS = 800
+BYTES = 8 << 20
 """A batch ends with whichever comes first; memory follows the second."""
 
 
