@@ -93,4 +93,12 @@ def wake_waiting(session: Session, baseline: Run) -> None:
     """Queue the judging of every run that waits for this baseline."""
     waiting = select(Run).where(Run.baseline_id == baseline.id, Run.state == RunState.WAITING)
     for run in session.scalars(waiting):
-        enqueue(session, Task.JUDGE, pool=run.pool, priority=Priority.JUDGE, run_id=run.id)
+        queue_next(session, run)
+
+
+def queue_next(session: Session, run: Run, *, pause_s: int = 0) -> None:
+    """Put on the queue what a run needs next: the judge where it has results, else an execution."""
+    task, priority = Task.EXECUTE, Priority.RUN if run.revision_id is not None else Priority.BASELINE
+    if run.results_attempt is not None:
+        task, priority = Task.JUDGE, Priority.JUDGE
+    enqueue(session, task, pool=run.pool, priority=priority, pause_s=pause_s, run_id=run.id)

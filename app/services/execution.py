@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import AttemptKind, Message, Patch, Revision, Run, RunState
-from app.db.queue import Priority, Task, enqueue
 from app.domain.trailer import PrerequisiteKind
 from app.services import attempts
 from app.services.attempts import Claim
@@ -155,7 +154,7 @@ def finish(session: Session, held: Claim, found: Findings) -> None:
     run.state = RunState.WAITING
     session.flush()
     if not found.applied or _baseline_done(session, run):
-        enqueue(session, Task.JUDGE, pool=run.pool, priority=Priority.JUDGE, run_id=run.id)
+        attempts.queue_next(session, run)
 
 
 def _baseline_done(session: Session, run: Run) -> bool:
@@ -164,18 +163,12 @@ def _baseline_done(session: Session, run: Run) -> bool:
     return state is RunState.DONE
 
 
-def retry_later(session: Session, held: Claim, kind: AttemptKind, why: str, *, pause_s: int) -> bool:
-    """After trouble of ours: queue another attempt, or end the run as inconclusive when there were enough.
-
-    Returns whether there will be another.
-    """
+def retry_later(session: Session, held: Claim, kind: AttemptKind, why: str, *, pause_s: int) -> None:
+    """After trouble of ours: queue another attempt, or end the run as inconclusive when there were enough."""
     run = attempts.locked_run(session, held)
     attempts.close(session, held, f"trouble of ours: {why}"[:2000])
     if attempts.tries(session, run.id, kind) >= attempts.MAX_ATTEMPTS:
         attempts.give_up(session, run, f"inconclusive after {attempts.MAX_ATTEMPTS} attempts: {why}"[:2000])
-        return False
+        return
     run.state = RunState.QUEUED if kind is AttemptKind.EXECUTE else RunState.WAITING
-    task = Task.EXECUTE if kind is AttemptKind.EXECUTE else Task.JUDGE
-    priority = Priority.BASELINE if run.revision_id is None else Priority.RUN
-    enqueue(session, task, pool=run.pool, priority=priority, pause_s=pause_s, run_id=run.id)
-    return True
+    attempts.queue_next(session, run, pause_s=pause_s)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.db.models import Report, ReportState, Run, RunState, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
+from app.services import attempts
 from app.services.tracking import POOL
 
 SWEEP_LOCK = 5_316_913
@@ -41,10 +42,7 @@ def _runs(session: Session) -> list[str]:
         select(Run).where(Run.state != RunState.DONE, ~waits, ~_entry((Task.EXECUTE, Task.JUDGE), "run_id", Run.id))
     ).all()
     for run in lost:
-        task, priority = Task.EXECUTE, Priority.RUN if run.revision_id else Priority.BASELINE
-        if run.results_attempt is not None:
-            task, priority = Task.JUDGE, Priority.JUDGE
-        enqueue(session, task, pool=run.pool, priority=priority, run_id=run.id)
+        attempts.queue_next(session, run)
     return [f"run {run.id}, {run.state}" for run in lost]
 
 
