@@ -32,11 +32,12 @@ def prepare_database(settings: Settings) -> None:
 def application_services(settings: Settings, *, pools: Sequence[str]) -> list[Service]:
     """Return the web application, one worker a pool named, and what follows the lists where there are any."""
     python = sys.executable
-    host, port = settings.listen_host, settings.listen_port
+    host = f"[{settings.listen_host}]" if ":" in settings.listen_host else settings.listen_host
 
     def answers() -> bool:
         try:
-            return httpx.get(f"http://{host}:{port}/healthz", timeout=2, trust_env=False).is_success
+            address = f"http://{host}:{settings.listen_port}/healthz"
+            return httpx.get(address, timeout=2, trust_env=False).is_success
         except httpx.TransportError:
             return False
 
