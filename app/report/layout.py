@@ -63,9 +63,7 @@ def log(text: str) -> str:
     shown, at = [], 0
     for number in _telling(lines):
         shown += [f"    [{plural(number - at, 'line')}]"] if number > at else []
-        shown.append(
-            f"    {lines[number] if len(lines[number]) <= MAX_LOG_LINE else lines[number][:MAX_LOG_LINE] + '...'}"
-        )
+        shown.append(f"    {lines[number]}")
         at = number + 1
     return "\n".join([*shown, f"    [{plural(len(lines) - at, 'more line')}]"] if at < len(lines) else shown)
 
