@@ -18,9 +18,8 @@ from app.domain.changelog import revision_links
 from app.domain.message import Message, parse_message
 from app.domain.series import Conversation, parse_threads
 from app.services import neighbourhood, storing
-from app.services.storing import root_id
 
-__all__ = ["MailCache", "ingest", "resolve", "root_id"]
+__all__ = ["MailCache", "ingest", "resolve", "take_in"]
 
 INGEST_LOCK = 5_316_912
 """pg_advisory_xact_lock: ingests follow each other, so that two threads of one series cannot make it twice."""

@@ -2,42 +2,32 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.db.bulk import copy_rows, distinct, take_ids, update_rows
-from app.db.models import Comment, Message, MessageKind, Patch, Revision, RevisionKey, Series
+from app.db.models import Comment, Message, Patch, Revision, RevisionKey, Series
 from app.db.queries.neighbours import Neighbours, Stored, among
 from app.domain import series as domain
 from app.domain.changelog import revision_links
 from app.domain.keys import number, own_keys
-from app.domain.message import Message as Mail
-from app.domain.review import Comment as Reply
-from app.domain.series import Conversation, OtherKind
+from app.domain.series import Conversation
+from app.services.rows import (
+    comment_columns,
+    kinds_of,
+    mail_columns,
+    own_mails,
+    patch_columns,
+    revision_columns,
+    root_id,
+    series_columns,
+)
 
 Rows = dict[int, dict[str, Any]]
 CORRECTED = ("id", "kind", "reason", "root", "lists", "thread_id")
-KINDS = {
-    OtherKind.PULL_REQUEST: MessageKind.PULL_REQUEST,
-    OtherKind.DISCUSSION: MessageKind.DISCUSSION,
-    OtherKind.UNREADABLE: MessageKind.UNREADABLE,
-}
-
-
-def root_id(revision: domain.Revision) -> str:
-    """Return the Message-ID that stands for a revision: of its cover letter, else of its first own patch."""
-    return own_mails(revision)[0].message_id
-
-
-def own_mails(revision: domain.Revision) -> list[Mail]:
-    """Return a revision's cover letter and the patches that were posted with it; never empty."""
-    own = [one.message for one in revision.patches if one.inherited_from is None]
-    if revision.cover:
-        return [revision.cover, *own]
-    return own or [revision.patches[0].message]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +132,7 @@ def _store_messages(
     session: Session, conversation: Conversation, stored: Mapping[str, Stored], thread_id: int | None
 ) -> dict[str, int]:
     """Insert the mails that are new, correct what the others are taken for; return all ids by Message-ID."""
-    kinds = _kinds(conversation)
+    kinds = kinds_of(conversation)
     fresh = [one for one in conversation.messages if one.message_id not in stored]
     ids = {key: one.id for key, one in stored.items()}
     ids.update(zip((one.message_id for one in fresh), take_ids(session, Message, len(fresh)), strict=True))
@@ -151,7 +141,7 @@ def _store_messages(
         kind, reason = kinds[one.message_id]
         root = conversation.roots[one.message_id]
         known = {"id": ids[one.message_id], "thread_id": thread_id, "kind": kind, "reason": reason, "root": root}
-        rows.append(known | _mail_columns(one))
+        rows.append(known | mail_columns(one))
     copy_rows(session, Message, rows)
     again = []
     for one in conversation.messages:
@@ -168,61 +158,18 @@ def _store_messages(
     return ids
 
 
-def _mail_columns(one: Mail) -> dict[str, Any]:
-    return {
-        "message_id": one.message_id,
-        "subject": one.subject,
-        "author_name": one.author.name,
-        "author_email": one.author.email,
-        "sent_at": one.date,
-        "in_reply_to": one.in_reply_to,
-        "references": list(one.references),
-        "lists": list(one.list_ids),
-        "body": one.body,
-        "raw": one.raw,
-    }
-
-
-def _kinds(conversation: Conversation) -> dict[str, tuple[MessageKind, str | None]]:
-    kinds: dict[str, tuple[MessageKind, str | None]] = {}
-    for one in conversation.other:
-        kinds[one.message.message_id] = (KINDS[one.kind], one.reason)
-    for revision in (revision for one in conversation.series for revision in one.revisions):
-        for patch in revision.patches:
-            kinds[patch.message.message_id] = (MessageKind.PATCH, None)
-        if revision.cover:
-            kinds[revision.cover.message_id] = (MessageKind.COVER, None)
-        for comment in revision.comments:
-            kinds[comment.message.message_id] = (MessageKind.COMMENT, None)
-    return kinds
-
-
 def _store_series(session: Session, conversation: Conversation, plan: Plan) -> list[int]:
     """Insert and change series; return their ids in the conversation's order."""
     names = [root_id(one.revisions[0]) for one in conversation.series]
     fresh = [name for name in names if name not in plan.series_of]
     homes = plan.series_of | dict(zip(fresh, take_ids(session, Series, len(fresh)), strict=True))
-    rows = [_series_columns(homes[name], one) for name, one in zip(names, conversation.series, strict=True)]
+    rows = [series_columns(homes[name], one) for name, one in zip(names, conversation.series, strict=True)]
     known = plan.series_of.values()
     copy_rows(session, Series, [one for one in rows if one["id"] not in known])
     table = session.execute(select(Series.__table__).where(among(Series.id, known))).mappings()
     stored: Rows = {one["id"]: dict(one) for one in table}
     update_rows(session, Series, distinct([one for one in rows if one["id"] in known], stored))
     return [homes[name] for name in names]
-
-
-def _series_columns(series_id: int, one: domain.Series) -> dict[str, Any]:
-    dates = [revision.date for revision in one.revisions if revision.date]
-    return {
-        "id": series_id,
-        "title": one.title,
-        "author_name": one.author.name,
-        "author_email": one.author.email,
-        "change_id": next((r.change_id for r in reversed(one.revisions) if r.change_id), None),
-        "tags": list(dict.fromkeys(tag for revision in reversed(one.revisions) for tag in revision.tags)),
-        "first_posted": min(dates, default=None),
-        "last_posted": max(dates, default=None),
-    }
 
 
 def _store_revisions(
@@ -239,43 +186,13 @@ def _store_revisions(
     fresh = [name for name in names if name not in known]
     plan.row_of.update(zip(fresh, take_ids(session, Revision, len(fresh)), strict=True))
     rows = [
-        _revision_columns(plan.row_of[name], home, position, revision, ids)
+        revision_columns(plan.row_of[name], home, position, revision, ids)
         for name, (revision, home, position) in zip(names, wanted, strict=True)
     ]
     copy_rows(session, Revision, [row for name, row in zip(names, rows, strict=True) if name not in known])
     old = [row for name, row in zip(names, rows, strict=True) if name in known]
     update_rows(session, Revision, distinct(old, plan.shelf.revisions))
     _store_keys(session, plan, known, [revision for revision, _, _ in wanted])
-
-
-def _revision_columns(
-    row_id: int, series_id: int, position: int, one: domain.Revision, ids: Mapping[str, int]
-) -> dict[str, Any]:
-    return {
-        "id": row_id,
-        "series_id": series_id,
-        "position": position,
-        "version": one.version,
-        "label": one.label,
-        "rfc": one.rfc,
-        "resend": one.resend,
-        "tags": list(one.tags),
-        "title": one.title,
-        "author_name": one.author.name,
-        "author_email": one.author.email,
-        "posted_at": one.date,
-        "root_id": root_id(one),
-        "cover_id": ids[one.cover.message_id] if one.cover else None,
-        "total": one.total,
-        "missing": list(one.missing),
-        "base_commit": one.base_commit,
-        "change_id": one.change_id,
-        "prerequisites": [f"{need.kind} {need.value}" for need in one.prerequisites],
-        "link_to": one.link.to if one.link else None,
-        "link_reason": one.link.reason if one.link else None,
-        "link_strength": one.link.strength if one.link else None,
-        "supersedes": list(one.supersedes),
-    }
 
 
 def _store_keys(session: Session, plan: Plan, known: set[str], revisions: Sequence[domain.Revision]) -> None:
@@ -308,11 +225,11 @@ def _store_patches(
             old = plan.shelf.patches.get(at.get((row, patch.position), 0))
             now = (ids[patch.message.message_id], patch.title, patch.inherited_from)
             if old is None:
-                fresh.append(_patch_columns(row, patch, ids))
+                fresh.append(patch_columns(row, patch, ids))
             else:
                 kept.add(old["id"])
                 if now != (old["message_pk"], old["title"], old["inherited_from"]):
-                    changed.append({"id": old["id"]} | _patch_columns(row, patch, ids))
+                    changed.append({"id": old["id"]} | patch_columns(row, patch, ids))
     gone = {key for key, one in plan.shelf.patches.items() if one["revision_id"] not in plan.left} - kept
     if gone:
         session.execute(delete(Patch).where(among(Patch.id, gone)))
@@ -321,21 +238,6 @@ def _store_patches(
     update_rows(session, Patch, changed)
     at.update(((one["revision_id"], one["position"]), one["id"]) for one in new)
     return at, {one["id"] for one in changed}
-
-
-def _patch_columns(revision_id: int, one: domain.Patch, ids: Mapping[str, int]) -> dict[str, Any]:
-    lines = one.diff.split("\n")
-    return {
-        "revision_id": revision_id,
-        "position": one.position,
-        "message_pk": ids[one.message.message_id],
-        "title": one.title,
-        "diff": one.diff,
-        "files": list(one.files),
-        "additions": sum(line.startswith("+") and not line.startswith("+++ ") for line in lines),
-        "deletions": sum(line.startswith("-") and not line.startswith("--- ") for line in lines),
-        "inherited_from": one.inherited_from,
-    }
 
 
 def _store_comments(
@@ -374,12 +276,3 @@ def _store_comments(
         session.execute(delete(Comment).where(among(Comment.id, gone)))
     copy_rows(session, Comment, fresh)
     update_rows(session, Comment, again)
-
-
-def comment_columns(one: Reply) -> dict[str, Any]:
-    """Return what is stored of a comment beside its place."""
-    return {
-        "bot": one.bot.value if one.bot else None,
-        "trailers": [f"{trailer.name}: {trailer.value}" for trailer in one.trailers],
-        "anchors": [asdict(anchor) for anchor in one.anchors],
-    }

@@ -9,7 +9,8 @@ from app.domain.message import parse_message, split_mbox
 from app.domain.series import Conversation, Revision, parse_threads
 from app.errors import InfrastructureError, RerollError, SubmissionError
 from app.services import attestation, tracking
-from app.services.ingest import ingest, root_id
+from app.services.ingest import ingest
+from app.services.rows import root_id
 from app.services.runs import BaseChoice, route
 from workers.context import Context
 from workers.steps.fetch import fetch_conversation
