@@ -30,7 +30,7 @@ async def decide(site: Site, works: Works, message_id: str, **fields: str) -> st
 async def test_a_series_says_why_its_revisions_are_one_work(site: Site) -> None:
     page = await shape(site, f"/series/{site.example.series.id}")
     assert "v4 follows v3 change-id · 5 of 6" in page.words
-    assert "v1 the first posting known" in page.words
+    assert "v1 the first v3 linked" in page.words
     assert "v3 linked with v2 Renamed after v2. by ann's laptop · 3 h ago" in page.words
     assert "v2 and what follows it split from v1 another design by ann's laptop · 2 d ago" in page.words
     assert "undone by ben's desk 1 h ago" in page.words
@@ -142,8 +142,8 @@ async def test_the_first_revision_offers_no_split_and_a_lone_one_no_way_out(own_
     works = add_works(stored)
     first = await shape(own_site, f"/series/{works.series_of(works.ours[0])}?revision=v1")
     assert first.values("value").count("split") == 0
-    assert "empty: to neither" in first.words
+    assert "empty: a new one" in first.words
     later = await shape(own_site, f"/series/{works.series_of(works.ours[0])}?revision=v2")
     assert later.values("value").count("split") == 1
     lone = await shape(own_site, f"/series/{works.series_of(works.theirs)}")
-    assert "empty: to neither" not in lone.words
+    assert "empty: a new one" not in lone.words
