@@ -41,10 +41,11 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many remarks there are: open ones made here, open ones from earlier revisions, addressed ones."""
+    """How many remarks there are: open ones of people, those of them from earlier revisions, open ones of bots."""
 
-    open_here: int
+    people: int
     carried: int
+    bots: int
     addressed: int
     first_open: str
 
@@ -151,12 +152,14 @@ def _spot(line: DiffLine) -> Spot | None:
 def _tally(talk: TalkOfPatch) -> Tally:
     judged = [(found, piece) for found in talk.all for piece in found.pieces if piece.fate is not None]
     waiting = [(found, piece) for found, piece in judged if piece.fate is not None and piece.fate.open]
-    carried = sum(found.carried_from is not None for found, _ in waiting)
+    people = [(found, piece) for found, piece in waiting if piece.bot is None]
+    first = [*people, *waiting][:1]
     return Tally(
-        open_here=len(waiting) - carried,
-        carried=carried,
+        people=len(people),
+        carried=sum(found.carried_from is not None for found, _ in people),
+        bots=len(waiting) - len(people),
         addressed=len(judged) - len(waiting),
-        first_open=waiting[0][1].fragment if waiting else "",
+        first_open=first[0][1].fragment if first else "",
     )
 
 

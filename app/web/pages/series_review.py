@@ -125,7 +125,7 @@ def _row(review: Review, judged: Judged, label: str) -> OpenRow:
         made_at=f"{made.label} {_numbered(made.patch_position, review.revisions[made.label].total)}",
         now_at=f"{now.label} {_numbered(now.patch_position, total)}" + (line if patch else ""),
         href=f"/patches/{patch.id}{at}" if patch else f"/messages/{review.message_pk(remark)}",
-        quoted=visible(remark.anchor.quoted)[:TEASER] if remark.anchor else "",
+        quoted=visible(" ".join(remark.anchor.quoted.split()))[:TEASER] if remark.anchor else "",
         text=teaser(remark.anchor.text if remark.anchor else remark.comment.message.body, TEASER),
         fate=fate_of(judged),
     )

@@ -43,7 +43,7 @@ async def test_an_addressed_remark_is_folded_and_says_by_whom(own_site: Site, st
     page = await shape(own_site, f"/patches/{comment.patch_id}")
     assert f"addressed Rita Reviewer {ASKED} says ann's laptop" in page.words
     assert "Undo" in page.words
-    assert "No remark is open; 1 addressed." in page.words
+    assert "No remark by a person is open; 1 addressed." in page.words
 
 
 @pytest.mark.parametrize("says", ["addressed", "open"])
