@@ -59,15 +59,18 @@ class Needed:
     @property
     def called(self) -> str:
         """What a person would call it: title and revision, else how it was named."""
-        return f"“{self.title}” {self.label}" if self.title else f"{self.named.kind} {self.named.value}"
+        if self.title:
+            return f"“{self.title}” {self.label}"
+        long = self.named.kind is PrerequisiteKind.PATCH_ID
+        return f"{self.named.kind} {self.named.value[:12] if long else self.named.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedFirst:
     """What became of one prerequisite: of its `patches` so many were applied, and so many in the tree already.
 
-    With a `problem`, which follows "it needs X, which", nothing of it is in what is tested. `named` is
-    `kind value`, as stored.
+    With a `problem`, which follows "it needs X, which", nothing of it is in what is tested. `named` is `kind value`, as
+    stored; `message_ids` are what to fetch to have it: those of single patches where `alone`, else that of the series.
     """
 
     named: str
@@ -77,6 +80,12 @@ class AppliedFirst:
     applied: int = 0
     present: int = 0
     problem: str = ""
+    message_ids: tuple[str, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is patches out of a series, named one by one."""
+        return self.named.startswith(f"{PrerequisiteKind.PATCH_ID} ")
 
     @property
     def words(self) -> str:
@@ -96,13 +105,13 @@ def applied_first(planned: Sequence[dict[str, Any]], became: Sequence[Mapping[st
 
     `planned` is `Run.prerequisites`, `became` what its evidence has under `first`.
     """
-    if not became:
-        return [_applied_first(one | {"patches": len(one["patches"])}) for one in planned]
-    return [_applied_first(one) for one in became]
+    mails = {one["named"]: tuple(one["patches"]) for one in planned}
+    known = became or [one | {"patches": len(one["patches"])} for one in planned]
+    return [_applied_first(one, mails) for one in known]
 
 
-def _applied_first(one: Mapping[str, Any]) -> AppliedFirst:
-    return AppliedFirst(
+def _applied_first(one: Mapping[str, Any], mails: Mapping[str, tuple[str, ...]]) -> AppliedFirst:
+    read = AppliedFirst(
         named=str(one.get("named", "")),
         called=str(one.get("called", "")),
         root_id=str(one.get("root_id", "")),
@@ -111,6 +120,7 @@ def _applied_first(one: Mapping[str, Any]) -> AppliedFirst:
         present=int(one.get("present", 0)),
         problem=str(one.get("problem", "")),
     )
+    return replace(read, message_ids=mails.get(read.named, ()) if read.alone else (read.root_id,))
 
 
 Lookup = Callable[[Prerequisite], Posted | None]

@@ -14,7 +14,6 @@ from app.db.models import Change, Revision, Run
 from app.db.queries.logs import step_with_log
 from app.db.queries.reports import changes_of_class
 from app.domain.outcome import ChangeClass, TestKey, Verdict
-from app.domain.trailer import PrerequisiteKind
 from app.domain.verdict import Counts
 from app.report.facts import BlamedTest, BuildError, Complaint, First, Refusal, ReportFacts, Since, Tested
 
@@ -89,14 +88,11 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
 
 
 def _first(run: Run) -> Iterable[First]:
-    patches = {one["named"]: one["patches"] for one in run.prerequisites}
     for one in run.applied_first:
-        alone = one.named.startswith(PrerequisiteKind.PATCH_ID)
-        ids = patches.get(one.named, ()) if alone else (one.root_id,)
         yield First(
             text=f"{one.called}, which {one.problem}" if one.problem else f"{one.called}, {one.words}",
-            message_ids=tuple(ids) if one.applied else (),
-            alone=alone,
+            message_ids=one.message_ids if one.applied else (),
+            alone=one.alone,
         )
 
 

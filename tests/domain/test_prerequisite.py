@@ -171,3 +171,15 @@ def test_what_is_planned_shows_until_it_is_done() -> None:
     assert [one.words for one in applied_first(planned, ())] == ["2 patches, not applied yet"]
     became = [{"named": "message-id a@x", "patches": 2, "applied": 2, "of a later version": 1}]
     assert [one.words for one in applied_first(planned, became)] == ["2 patches"]
+
+
+def test_what_to_fetch_is_the_series_or_the_patches_that_were_named() -> None:
+    shared = {"called": "a", "root_id": "a-0@x", "patches": ["a-1@x", "a-2@x"], "problem": ""}
+    series, picked = applied_first([shared | {"named": "change-id a:v2"}, shared | {"named": "patch-id 12"}], ())
+    assert (series.alone, series.message_ids) == (False, ("a-0@x",))
+    assert (picked.alone, picked.message_ids) == (True, ("a-1@x", "a-2@x"))
+
+
+def test_a_patch_id_is_called_by_its_first_digits() -> None:
+    (one,) = stack(posted("top", f"patch-id {'5c' * 20}"))
+    assert (one.called, one.named.value) == ("patch-id 5c5c5c5c5c5c", "5c" * 20)

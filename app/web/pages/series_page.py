@@ -217,6 +217,9 @@ def _comments(heard: Sequence[Heard], revision: Revision) -> tuple[list[Remark],
 def _reproduce(revision: Revision, run: Run | None, changes: Sequence[Change]) -> str:
     """Return commands for a kernel tree that show what the run showed; what mails say is quoted for the shell."""
     lines = [f"git switch --detach {run.base_commit[:12]}"] if run else []
+    for one in run.applied_first if run else ():
+        picked = "-P _ " if one.alone else ""
+        lines += [f"b4 shazam {picked}{shlex.quote(mail)}" for mail in one.message_ids if one.applied]
     lines.append(f"b4 shazam {shlex.quote(revision.root_id)}")
     blamed = [one.test.name for one in changes if run and one.run_id == run.id and one.kind.blamed][:REPRODUCED]
     tests = f" -t {shlex.quote(','.join(blamed))}" if blamed else ""

@@ -38,3 +38,19 @@ async def test_the_same_over_rest(site: Site) -> None:
         "is not at hand: the archive's search does not find it",
     ]
     assert run["applied_first"][0]["root_id"] == "elsewhere@example.org"
+
+
+async def test_it_is_applied_where_the_page_says_how_to_see_it_again(own_site: Site, stored) -> None:
+    run = stored.merge(own_site.example.runs[3])
+    shared = {"called": "a", "root_id": "elsewhere@example.org", "problem": ""}
+    picked = f"patch-id {'5c' * 20}"
+    run.prerequisites = [
+        shared | {"named": "message-id elsewhere@example.org", "patches": ["x@example.org"]},
+        shared | {"named": picked, "patches": ["one'; reboot@example.org"]},
+    ]
+    applied = [{"named": one["named"], "root_id": one["root_id"], "applied": 1} for one in run.prerequisites]
+    run.evidence = run.evidence | {"first": applied}
+    stored.commit()
+    page = await shape(own_site, f"/series/{own_site.example.series.id}?revision=v4")
+    first = "b4 shazam elsewhere@example.org b4 shazam -P _ 'one'\"'\"'; reboot@example.org' b4 shazam 2026"
+    assert first in page.words
