@@ -1,6 +1,7 @@
 """What a person decides about series: it holds at once and for mail to come, loses nothing, and can be undone."""
 
 import random
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -328,6 +329,24 @@ def test_new_mail_that_joins_two_series_leaves_an_address_too(sessions: Sessions
         assert works(session) == [["v1", "v2", "v3"]]
         found = {at.series_id for number in old if (at := of_series(session, number)) is not None}
         assert len(found) == 1
+
+
+def test_mail_that_comes_while_somebody_decides_waits_and_holds_to_it(sessions: Sessions) -> None:
+    thread = Thread()
+    covers = three(thread)
+    store(sessions, thread)
+    stored = len(thread.messages)
+    thread.series("PATCH v4", 2, salt="_4")
+    incoming = threading.Thread(target=store, args=(sessions, thread), kwargs={"since": stored})
+    with sessions.begin() as session:
+        say(session, SPLIT, covers[1])
+        incoming.start()
+        incoming.join(timeout=0.5)
+        assert incoming.is_alive()
+    incoming.join(timeout=30)
+    assert not incoming.is_alive()
+    with sessions() as session:
+        assert works(session) == [["v1"], ["v2", "v3", "v4"]]
 
 
 def _more(thread: Thread, chance: random.Random, keys: list[str]) -> None:
