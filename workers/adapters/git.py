@@ -304,9 +304,13 @@ class Checkout:
         return [os.fsdecode(name) for name in output.split(b"\0") if name]
 
     async def _age(self, names: Sequence[str]) -> None:
-        if "." in names:
-            output = await self._git("ls-files", "-z")
-            names = [os.fsdecode(name) for name in output.split(b"\0") if name]
+        """Give files ("." stands for all) the old mtime: none but those checked out.
+
+        Another name may lie behind what was a folder and is a symlink of a patch now, out of the worktree.
+        """
+        output = await self._git("ls-files", "-z")
+        tracked = [os.fsdecode(name) for name in output.split(b"\0") if name]
+        names = tracked if "." in names else sorted(set(names).intersection(tracked))
         await asyncio.to_thread(_set_mtimes, self.source, names, OLD_MTIME)
         if names:
             # Else the next diff-index would take every file whose mtime we set for changed.

@@ -218,6 +218,22 @@ async def test_a_patch_cannot_write_through_its_own_link(upstream, trees, tmp_pa
     assert list(target.iterdir()) == []
 
 
+async def test_rejected_hunks_are_not_written_through_a_patchs_link(upstream, trees, tmp_path):
+    """Old versions of git did (CVE-2023-25652)."""
+    target = tmp_path / "target"
+    target.write_text("of the host\n")
+    link = patch(NEW.format("a.c.rej", "120000", target) + "\\ No newline at end of file\n")
+    upstream.write("a.c", LINES.replace("line 3\n", "line three\n"))
+    upstream.commit("one")
+    (mail,) = upstream.mails(upstream.base)
+    base = await trees.resolve(upstream.tree, None)
+    async with trees.checkout(upstream.tree, base) as checkout:
+        with pytest.raises(PatchDoesNotApplyError) as caught:
+            await checkout.am([link, mail.replace(b" line 2\n", b" no such line\n")])
+    assert (caught.value.position, "line three" in caught.value.hunk) == (2, True)
+    assert target.read_text() == "of the host\n"
+
+
 async def test_committed_texts_are_read_and_never_through_links(upstream, trees):
     base = await trees.resolve(upstream.tree, None)
     async with trees.checkout(upstream.tree, base) as checkout:
@@ -324,3 +340,22 @@ async def test_half_made_worktree_is_made_again(upstream, trees):
     async with trees.checkout(upstream.tree, base) as checkout:
         assert checkout.source == trees.folder / "t.0"
         assert (checkout.source / "a.c").read_text() == LINES
+
+
+async def test_a_folder_that_a_patch_makes_a_symlink_leads_to_no_file_of_the_host(upstream, trees, tmp_path):
+    """Files get their mtimes as root; the names come from the base, where the symlink was a folder."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "b.c").write_text("of the host\n")
+    os.utime(outside / "b.c", (1_500_000_000, 1_500_000_000))
+    upstream("rm", "-q", "-r", "sub")
+    (upstream.folder / "sub").symlink_to(outside)
+    upstream.commit("lead astray")
+    mails = upstream.mails(upstream.base)
+    base = await trees.resolve(upstream.tree, None)
+    async with trees.checkout(upstream.tree, base) as checkout:
+        await checkout.am(mails)
+        assert (checkout.source / "sub").is_symlink()
+    async with trees.checkout(upstream.tree, base) as checkout:
+        assert (checkout.source / "sub" / "b.c").stat().st_mtime == OLD_MTIME
+    assert (outside / "b.c").stat().st_mtime == 1_500_000_000
