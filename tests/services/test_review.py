@@ -12,9 +12,9 @@ from app.db.queries.series import get_series
 from app.domain.message import split_mbox
 from app.errors import NotFoundError, SubmissionError
 from app.services import review as service
-from app.services.rows import comment_columns
 from app.services.ingest import ingest
 from app.services.review import Review, mark_comment, read_review
+from app.services.rows import comment_columns
 from tests.domain.threads import REX, Thread, change
 from tests.mails import mail
 

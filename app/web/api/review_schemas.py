@@ -58,7 +58,7 @@ class RemarkShape(BaseModel):
 
 
 class GivenShape(BaseModel):
-    """A trailer given in a reply; `patch` None is for all patches of the revision."""
+    """A trailer given in a reply; without a `patch` it is for all patches of the revision."""
 
     trailer: str = Field(examples=["Acked-by: Rita Reviewer <rita@example.org>"])
     name: str = Field(examples=["Acked-by"])
