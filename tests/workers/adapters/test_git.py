@@ -230,7 +230,7 @@ async def test_rejected_hunks_are_not_written_through_a_patchs_link(upstream, tr
     async with trees.checkout(upstream.tree, base) as checkout:
         with pytest.raises(PatchDoesNotApplyError) as caught:
             await checkout.am([link, mail.replace(b" line 2\n", b" no such line\n")])
-    assert (caught.value.position, "line three" in caught.value.hunk) == (2, True)
+    assert caught.value.position == 2
     assert target.read_text() == "of the host\n"
 
 
