@@ -20,6 +20,7 @@ _THING = re.compile(r"(?P<name>Fixes|Closes|Link|Reported-at|Bug|Message-ID)\s*:
 _BASE = re.compile(r"^base-commit:[ \t]*([0-9a-f]{7,64})\b", re.MULTILINE | re.IGNORECASE)
 # Gerrit writes `Change-Id: I<40 hex>` into every single commit: that names a patch, not a series.
 _CHANGE_ID = re.compile(r"^change-id:[ \t]*(?!I[0-9a-f]{40}\b)(\S{1,200})", re.MULTILINE | re.IGNORECASE)
+_BUG_REPORT = re.compile(r"https?://\S|#?\d|[\w./-]{1,60}#\d")
 _PREREQUISITE = re.compile(
     r"^(prerequisite-(?:patch|change|message)-id|based-on|depends-on|supersedes):[ \t]*(\S.{0,500})",
     re.MULTILINE | re.IGNORECASE,
@@ -84,8 +85,16 @@ def parse_trailers(text: str, *, sender: Address) -> tuple[Trailer, ...]:
 
 
 def given(trailers: Iterable[Trailer]) -> tuple[Trailer, ...]:
-    """Those that a reply gives to a patch: reviews, acks, tests, reports and what is fixed."""
-    return tuple(each for each in trailers if each.name not in ("Cc", "Link", "Signed-off-by", "Message-ID"))
+    """Those that a reply gives to a patch: reviews, acks, tests, reports and what is fixed.
+
+    `Bug` names a report: the first line of a kernel's complaint (`BUG: KASAN: ...`) only looks like one.
+    """
+    not_given = ("Cc", "Link", "Signed-off-by", "Message-ID")
+    return tuple(
+        each
+        for each in trailers
+        if each.name not in not_given and (each.name != "Bug" or _BUG_REPORT.match(each.value))
+    )
 
 
 def _spelled(name: str) -> str:

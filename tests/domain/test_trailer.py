@@ -5,7 +5,7 @@ import time
 import pytest
 
 from app.domain.address import Address
-from app.domain.trailer import MAX_TRAILERS, Declared, parse_declared, parse_trailers
+from app.domain.trailer import MAX_TRAILERS, Declared, given, parse_declared, parse_trailers
 
 REX = Address(name="Rex Reviewer", email="rex@example.com")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -26,6 +26,15 @@ def test_names_are_spelled_as_git_spells_them() -> None:
 )
 def test_what_is_no_trailer(text: str) -> None:
     assert parse_trailers(text, sender=REX) == ()
+
+
+def test_what_a_reply_gives() -> None:
+    text = (
+        "Acked-by: A <a@x>\nCc: b@x\nSigned-off-by: A <a@x>\nBUG: KASAN: slab-out-of-bounds in f+0x1/0x2\n"
+        'Bug: https://bugs.example.org/1\nBug: 4711\nFixes: 0123456789ab ("x")\n'
+    )
+    found = [f"{one.name} {one.value[:5]}" for one in given(parse_trailers(text, sender=REX))]
+    assert found == ["Acked-by A <a@", "Bug https", "Bug 4711", "Fixes 01234"]
 
 
 def test_the_same_trailer_counts_once_and_there_is_an_end() -> None:
