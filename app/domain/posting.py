@@ -9,6 +9,7 @@ from app.domain.address import Address
 from app.domain.item import AT_ONCE, NEAR, Item, Role, read_items, same_person
 from app.domain.message import Message
 from app.domain.subject import Subject
+from app.domain.thread import above
 
 LOOK_BACK = 16  # unthreaded postings of one sender that a patch is compared with
 # What one invocation of a tool leaves in all its Message-IDs: git send-email `<time>.<pid>-<n>-who`, git
@@ -76,18 +77,35 @@ class _Gatherer:
         self._by_root: dict[str, list[Posting]] = defaultdict(list)
         self._by_sender: dict[tuple[str, int, int | None, int], list[Posting]] = defaultdict(list)
         self._by_stem: dict[str | None, list[Posting]] = defaultdict(list)
+        self._in_run: set[tuple[str | None, int, int]] = set()
+        self._with_more_below: set[str] = set()
+        self._loose: dict[tuple[str, int, int, int], list[Item]] = defaultdict(list)
 
     def gather(self) -> Grouping:
         ordered = sorted(self._items.values(), key=lambda i: (i.when, i.subject.position, i.message.message_id))
         for item in ordered:
             if item.role is Role.COVER:
                 self._open(item)
-        for item in ordered:
-            if item.role is Role.PATCH:
-                self._place(item)
+        patches = [item for item in ordered if item.role is Role.PATCH]
+        self._look_ahead(patches)
+        # What hangs under a cover first: a stray patch must not take a number that is another's.
+        covers = {key for key, item in self._items.items() if item.role is Role.COVER}
+        under = above({key: item.parent for key, item in self._items.items()}, covers)
+        for item in sorted(patches, key=lambda each: under[each.message.message_id] is None):
+            self._place(item)
         self._adopt()
         self._postings = [each for each in self._postings if each.cover or each.patches]
         return Grouping(items=self._items, postings=self._postings, owner=self._owner)
+
+    def _look_ahead(self, patches: list[Item]) -> None:
+        """Note which numbers each run of a tool sent, what hangs under nothing, and what has more of it below."""
+        for item in patches:
+            self._in_run.add((_stem(item.message.message_id), item.subject.position, item.subject.total))
+            if item.above is None:
+                self._loose[_loose_key(item)].append(item)
+            over = self._items.get(item.above) if item.above is not None else None
+            if over is not None and over.role is Role.PATCH and _of_one_posting(item, over):
+                self._with_more_below.add(over.message.message_id)
 
     def _open(self, item: Item) -> Posting:
         subject = item.subject
@@ -177,8 +195,18 @@ class _Gatherer:
         threaded = item.above is not None or (posting.cover is None and posting.head.above is not None)
         if threaded or abs(item.when - posting.head.when) > NEAR:
             return 0
+        subject = item.subject
         other_run = stem is not None and posting.stem is not None
-        return 10 + _alike(item, posting) - (5 if other_run else 0)
+        if other_run and (posting.stem, subject.position, subject.total) in self._in_run:
+            return 0
+        if posting.cover is not None and item.message.message_id in self._with_more_below:
+            return 0
+        if _other_tags(item, posting) and any(
+            other is not item and not _other_tags(other, posting) and abs(other.when - posting.head.when) <= NEAR
+            for other in self._loose[_loose_key(item)]
+        ):
+            return 0
+        return 10 + _alike(item, posting) - 5 * other_run
 
     def _adopt(self) -> None:
         """Give a cover that has no patches those that were meant for it, though the subjects do not agree.
@@ -244,6 +272,25 @@ def _sent_right_after(posting: Posting, cover: Item) -> bool:
     one_version = not posting.versioned or not cover.subject.versioned or posting.version == cover.subject.version
     at_once = all(abs(item.when - cover.when) <= AT_ONCE for item in posting.patches.values())
     return one_version and at_once and posting.head.subject.position == 1
+
+
+def _loose_key(item: Item) -> tuple[str, int, int, int]:
+    return (item.message.author.key, item.subject.version, item.subject.position, item.subject.total)
+
+
+def _other_tags(item: Item, posting: Posting) -> bool:
+    ours, theirs = item.subject.tags, posting.head.subject.tags
+    return bool(ours and theirs) and ours != theirs
+
+
+def _of_one_posting(item: Item, over: Item) -> bool:
+    one, other = item.subject, over.subject
+    return (
+        one.numbered
+        and one.position != other.position
+        and (one.version, one.total) == (other.version, other.total)
+        and same_person(item.message.author, over.message.author)
+    )
 
 
 def _numbers_fit(subject: Subject, posting: Posting) -> bool:
