@@ -29,7 +29,7 @@ async def test_every_reading_operation_of_the_document_answers_in_its_own_shape(
     """FastAPI makes answers fit their shapes; here each is held against the document, which is what clients read."""
     ids = {"revision_id": site.example.revisions[3].id, "run_id": site.example.runs[3].id}
     ids |= dict.fromkeys(("thread_id", "series_id", "comment_id", "report_id", "decision_id"), 1)
-    ids |= {"step_id": site.example.log_step.id, "patch_id": site.example.patch.id}
+    ids |= {"step_id": site.example.log_step.id, "patch_id": site.example.patch.id, "message_pk": 1}
     async with site.client() as client:
         document = (await client.get("/api/v1/openapi.json")).json()
         reading = [path for path, methods in document["paths"].items() if "get" in methods]
