@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.domain.bots import Bot
 from app.domain.message import Message
+from app.domain.review import ELIDED
 
 MAX_TEXT = 1 << 17
 MAX_ENTRIES = 100
@@ -27,6 +28,7 @@ _NEW_LINE = re.compile(r"^>> (\S.*)", re.MULTILINE)
 _CONFIG = re.compile(r"^config:\s+(\S+)", re.MULTILINE)
 _SYZBOT_FOUND = re.compile(r"found the following issues?:\n((?:.+\n)+)")
 _COMMIT = re.compile(r"^(?:commit|base|HEAD commit|head):\s+([0-9a-f]{7,40})\b", re.MULTILINE | re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.?!]) ")
 _MERGED = re.compile(r"has been merged into (\S+?):\s+https?://\S*/c?/?([0-9a-f]{12,40})")
 
 
@@ -71,7 +73,7 @@ def read_bot_report(message: Message, bot: Bot) -> BotReport:
         status=_status(text, bot),
         jobs=_jobs(text, bot),
         severity=_severity(text),
-        findings=_findings(text),
+        findings=_points(message.body[:MAX_TEXT]) if bot is Bot.BPF_CI_REVIEW else _findings(text),
         commit=found[1] if (found := _COMMIT.search(text)) else None,
         tree=applied[1] if applied else build[2] if build else None,
         applied_as=_applied_as(text),
@@ -123,6 +125,25 @@ def _findings(text: str) -> tuple[str, ...]:
     if syzbot := _SYZBOT_FOUND.search(text):
         found += [line.strip(" *") for line in syzbot[1].split("\n") if line.strip(" *")]
     return tuple(dict.fromkeys(each[:500] for each in found))[:MAX_ENTRIES]
+
+
+def _points(body: str) -> tuple[str, ...]:
+    """The first sentence of what a review says below each quote."""
+    found: list[str] = []
+    paragraph: list[str] = []
+    quoted = False
+    for line in [*body.split("\n"), ""]:
+        if line.startswith(">"):
+            paragraph, quoted = [], True
+        elif line == "---":
+            break
+        elif line.strip() and not ELIDED.fullmatch(line.strip()):
+            paragraph.append(line.strip())
+        elif paragraph:
+            if quoted and len(found) < MAX_ENTRIES:
+                found.append(_SENTENCE_END.split(" ".join(paragraph)[:500], maxsplit=1)[0])
+            paragraph, quoted = [], False
+    return tuple(dict.fromkeys(found))
 
 
 def _applied_as(text: str) -> tuple[tuple[str, str], ...]:

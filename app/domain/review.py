@@ -15,7 +15,7 @@ MAX_QUOTES = 200
 MAX_PROSE = 5000  # lines of a mail's text that are looked for in quotes
 _QUOTE = re.compile(r"((?:> ?)*>) ?(.*)")
 # What is said between quotes without saying anything: "[ ... ]", "^^^^", and what ends a mail.
-_ELIDED = re.compile(r"[\[(<]* ?(?:\.{2,}|\u2026|snip|trimmed) ?[\])>]*|[\^~]+|`{3,}", re.IGNORECASE)
+ELIDED = re.compile(r"[\[(<]* ?(?:\.{2,}|\u2026|snip|trimmed) ?[\])>]*|[\^~]+|`{3,}", re.IGNORECASE)
 _FOOTER = re.compile(r"^(?:-- ?$|---\n(?=AI reviewed))", re.MULTILINE)
 # Lines of a mail's text that nobody talks about: the separator, the diffstat, b4's and git's lists of patches.
 _FURNITURE = re.compile(
@@ -169,7 +169,7 @@ class _Walk:
     def end_point(self) -> None:
         """What was said since the last quote is a point at the line quoted there."""
         text = _FOOTER.split("\n".join(self._said), maxsplit=1)[0]
-        text = "\n".join(line for line in text.split("\n") if not _ELIDED.fullmatch(line.strip())).strip()
+        text = "\n".join(line for line in text.split("\n") if not ELIDED.fullmatch(line.strip())).strip()
         self._said = []
         if text and self._place is not None:
             place = self._place

@@ -38,6 +38,7 @@ def test_bpf_ci_results() -> None:
 def test_reviews_by_machines() -> None:
     review = read("> +x\nIs it?\n\n---\nAI reviewed your patch. Please fix the bug.\n", Bot.BPF_CI_REVIEW)
     assert review.status is BotStatus.FINDINGS
+    assert review.findings == ("Is it?",)
     graded = read("- [Low] Naming.\n- [High] Use after free.\n", Bot.SASHIKO)
     assert (graded.status, graded.severity) == (BotStatus.FINDINGS, "high")
 
@@ -77,3 +78,12 @@ def test_a_merged_pull_request() -> None:
 def test_what_is_not_understood_is_unknown() -> None:
     report = read("Beep.\n", Bot.OTHER)
     assert (report.status, report.jobs, report.findings, report.severity) == (BotStatus.UNKNOWN, (), (), None)
+
+
+def test_what_a_machine_found_in_its_first_sentences() -> None:
+    text = (
+        "> diff --git a/x.c b/x.c\n\n[ ... ]\n\n> +a();\n\nCan a() fail here? The caller of\nit ignores that.\n\n"
+        "More about it.\n\n> +b();\n\nThis should be\nchecked. It is not.\n\n[ ... ]\n\n"
+        "---\nAI reviewed your patch. Please fix the bug.\n"
+    )
+    assert read(text, Bot.BPF_CI_REVIEW).findings == ("Can a() fail here?", "This should be checked.")
