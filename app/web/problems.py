@@ -19,6 +19,13 @@ from app.web.security import SignInNeededError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
+HEADINGS = {
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be done",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Our fault",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not right now",
+}
+"""What pages call errors; problem documents have the names of the standard."""
 log = structlog.get_logger()
 
 
@@ -38,7 +45,7 @@ def answer(
     """Return the answer for an error, in the form that the path asks for."""
     title = HTTPStatus(status).phrase
     if not for_machines(request):
-        page = render_error(request, status=status, title=title, detail=detail)
+        page = render_error(request, status=status, title=HEADINGS.get(HTTPStatus(status), title), detail=detail)
         page.headers.update(headers or {})
         return page
     document: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}

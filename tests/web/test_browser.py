@@ -53,6 +53,7 @@ PAGES = {
 }
 SIZES = {"wide": 1400, "narrow": 400}
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+RULES = (Path(__file__).parent / "rules.js").read_text().partition("\n")[2]
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -93,6 +94,7 @@ def test_a_page_is_whole(browser: Browser, served: str, name: str, size: str) ->
         for colours in ("light", "dark"):
             page.emulate_media(color_scheme=colours)
             assert page.evaluate(OVERFLOW) <= 0
+            assert page.evaluate(RULES) == []
             shoot(page, f"{name}-{size}-{colours}")
         assert page.evaluate(BACKGROUND) != light
         assert page.locator("h1").count() == 1

@@ -102,7 +102,7 @@ async def test_errors_of_pages_are_pages(site: Site) -> None:
         answer = await client.get("/series/4711")
     assert answer.status_code == 404
     assert "there is no series 4711" in answer.text
-    assert "<h1>Not Found</h1>" in answer.text
+    assert "<h1>Not found</h1>" in answer.text
 
 
 @pytest.mark.parametrize(

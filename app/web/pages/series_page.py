@@ -178,7 +178,9 @@ def _matrix(
     )
     columns = [Column(label=revision.label, run=run, tested=bool(run and tallies[run.id])) for revision, run in shown]
     tests = max((sum(one.values()) for one in tallies.values()), default=0)
-    return build_matrix(columns, facts), tests if any(column.tested for column in columns) else 0
+    return build_matrix(columns, facts), tests if any(
+        column.tested and column.run and column.run.verdict for column in columns
+    ) else 0
 
 
 def statement(revision: Revision, run: Run | None, active: Run | None) -> Statement:
