@@ -10,6 +10,8 @@ from pathlib import Path
 import dkim
 import pytest
 from dkim.canonicalization import CanonicalizationPolicy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nacl.encoding import Base64Encoder
 from nacl.signing import SigningKey
 
@@ -210,6 +212,20 @@ def test_signatures_without_end_are_not_all_checked() -> None:
     assert len(check_dkim(raw, author=ANN, resolve=EXAMPLE)) == MAX_SIGNATURES
 
 
+@settings(max_examples=300, deadline=None)
+@given(at=st.integers(min_value=0), byte=st.integers(min_value=0, max_value=255))
+def test_a_byte_that_is_not_what_it_was_never_makes_an_error(at: int, byte: int) -> None:
+    raw = bytearray(SIGNED)
+    at %= len(raw)
+    before, raw[at] = raw[at], byte
+    found = check_dkim(bytes(raw), author=ANN, resolve=EXAMPLE)
+    assert all(len(one.reason) < 300 for one in found)
+    in_body = at >= SIGNED.index(b"\r\n\r\n") + 4
+    if in_body and before != byte and not {before, byte} & set(b" \t\r\n"):
+        assert [one.result for one in found] == [Check.FAIL]
+
+
+SIGNED = signed()
 LORE = Path(__file__).parents[4] / "shared" / "lore"
 
 

@@ -1,15 +1,20 @@
 """Signatures of a thread's mails are checked once, a bounded time at once, and again where that can tell more."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, text, update
 
+from app.config import AttestationSettings
 from app.db.models import Attestation, Message
 from app.db.queries.attestations import signatures_of
 from app.domain.attestation import Check, Scheme, Signature
+from app.domain.outcome import Verdict
 from tests.factories import add_message, add_thread
+from tests.workers.test_tasks import House
+from workers.adapters.signatures import Signatures
 from workers.steps import attest as step
 from workers.steps.attest import attest
 
@@ -44,6 +49,20 @@ def thread(sessions):
             add_message(session, f"mail {number}", thread=thread)
         add_message(session, "of another thread")
         return thread.id
+
+
+async def test_tracking_a_thread_has_its_mails_checked(settings, sessions, tmp_path):
+    house = House(settings, sessions, tmp_path)
+    cover = house.posted(1, ("line_3;", "line_3_signed;"))
+    (mails,) = house.archive.threads
+    mails[:] = [raw.replace(b"From: Ann", b"X-Developer-Signature: v=1; a=nonsense\nFrom: Ann") for raw in mails]
+    house.context = replace(house.context, signatures=Signatures(AttestationSettings()))
+    await house.track(cover)
+    with sessions() as session:
+        kept = signatures_of(session, session.scalars(select(Message.id)).all())
+    assert len(kept) == 2
+    assert {one.result for found in kept.values() for one in found} == {Check.FAIL}
+    assert house.run("v1").verdict is Verdict.CLEAN, "a signature is shown and decides nothing"
 
 
 def queued(sessions):
