@@ -172,6 +172,21 @@ def test_it_outlives_new_mail_and_the_same_mail_again(sessions: Sessions, kind: 
         assert works(session) == at_once[kind]
 
 
+def test_a_split_of_what_was_linked_before_holds_when_mail_comes_for_the_other_part(sessions: Sessions) -> None:
+    thread = Thread()
+    covers = three(thread)
+    store(sessions, thread)
+    with sessions.begin() as session:
+        say(session, LINK, covers[2], covers[0])
+        say(session, SPLIT, covers[2])
+        assert works(session) == [["v1", "v2"], ["v3"]]
+    stored = len(thread.messages)
+    thread.post("Re: [PATCH 0/2] bpf: Make it so", to=covers[0], author=REX, body="And this?\n")
+    store(sessions, thread, since=stored)
+    with sessions.begin() as session:
+        assert works(session) == [["v1", "v2"], ["v3"]]
+
+
 @pytest.mark.parametrize("kind", [LINK, SPLIT, MOVE])
 def test_undone_it_is_as_before_and_stays_on_record(sessions: Sessions, kind: DecisionKind) -> None:
     thread = Thread()
