@@ -14,6 +14,7 @@ from app.domain.thread import above, roots
 
 NEAR = timedelta(hours=2)
 AT_ONCE = timedelta(minutes=10)
+MANY = 64  # unthreaded mails of one sender, alike but for what they are about, of which others are not looked at
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PULL_TEXT = re.compile(
     r"^(?:The following changes since commit [0-9a-f]{7,}|are available in the [Gg]it repository at)", re.MULTILINE
@@ -141,7 +142,9 @@ def _unthreaded_covers(items: dict[str, Item]) -> None:
         subject, who = item.subject, item.message.author.key
         first = item.role is Role.PATCH and item.parent is None and subject.numbered and subject.position == 1
         if first and (who, subject.version, subject.total) not in covers:
-            before = [one for one in loose[who, subject.version] if timedelta() <= item.when - one.when <= AT_ONCE]
+            before = [
+                one for one in loose[who, subject.version][:MANY] if timedelta() <= item.when - one.when <= AT_ONCE
+            ]
             if len(before) == 1 and before[0].role is Role.NO_DIFF:
                 before[0].role = Role.COVER
                 before[0].subject = replace(before[0].subject, position=0, total=subject.total, numbered=True)

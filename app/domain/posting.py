@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.address import Address
-from app.domain.item import AT_ONCE, NEAR, Item, Role, read_items, same_person
+from app.domain.item import AT_ONCE, MANY, NEAR, Item, Role, read_items, same_person
 from app.domain.message import Message
 from app.domain.subject import Subject
 from app.domain.thread import above
@@ -203,7 +203,7 @@ class _Gatherer:
             return 0
         if _other_tags(item, posting) and any(
             other is not item and not _other_tags(other, posting) and abs(other.when - posting.head.when) <= NEAR
-            for other in self._loose[_loose_key(item)]
+            for other in self._loose[_loose_key(item)][:MANY]
         ):
             return 0
         return 10 + _alike(item, posting) - 5 * other_run
@@ -233,7 +233,7 @@ class _Gatherer:
                     self._adopt_one(posting, posting.cover, together)
 
     def _adopt_one(self, posting: Posting, cover: Item, together: list[Posting]) -> None:
-        meant = [each for each in together if each.patches and _sent_right_after(each, cover)]
+        meant = [each for each in together[:MANY] if each.patches and _sent_right_after(each, cover)]
         if len(meant) == 1:
             self._merge(posting, meant[0])
 
