@@ -41,7 +41,7 @@ def bot_line(bot: str | None, report: Mapping[str, Any] | None) -> BotLine | Non
     if bot is None:
         return None
     found = report or {}
-    status = BotStatus(found.get("status", BotStatus.UNKNOWN))
+    status = next((one for one in BotStatus if one == found.get("status")), BotStatus.UNKNOWN)
     said = "" if status is BotStatus.UNKNOWN else f" · {status}"
     fields = [Chip(text=_short(text), tone=Tone.QUIET) for text in _fields(bot, found)]
     severity = found.get("severity")

@@ -5,7 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app.domain.discussion import place_comments
 from app.domain.evolution import match_patches
 from app.domain.message import parse_message, split_mbox
 from app.domain.remark import Remark, Standing, follow_remarks
@@ -113,6 +116,44 @@ def test_time_is_bounded() -> None:
     started = time.process_time()
     assert len(follow_remarks(revisions, match_patches)) == 1000
     assert time.process_time() - started < 5
+
+
+WORDS = st.sampled_from(
+    [
+        "> +\tcall_a_1(state);",
+        ">  \tint err;",
+        "> Why.",
+        "> > Why.",
+        "> -- ",
+        "[...]",
+        "Is it?",
+        "lgtm",
+        "thanks,",
+        "rex",
+        "",
+    ]
+)
+BODY = st.lists(WORDS, max_size=12).map("\n".join)
+
+
+@given(st.lists(st.tuples(BODY, st.integers(0, 5), st.booleans()), max_size=6), st.sampled_from(["", "_x"]))
+def test_every_point_is_at_a_line_of_its_patch_and_every_remark_ends_once(
+    replies: list[tuple[str, int, bool]], salt: str
+) -> None:
+    thread = Thread()
+    keys = [thread.post("[PATCH] bpf: One", diff=change("a"), body="Why.\n")]
+    for body, to, own in replies:
+        author = {"author": REX} if own else {}
+        keys.append(thread.post("Re: [PATCH] bpf: One", to=keys[to % len(keys)], body=f"{body}\n", **author))
+    thread.post("[PATCH v2] bpf: One", diff=change("a", salt=salt), body="Why.\n")
+    first, second = thread.revisions()
+    lines = {("", number) for number in range(1, 10)} | {("kernel/bpf/a.c", number) for number in range(10, 20)}
+    points = place_comments(first.comments)
+    assert {(point.path, point.line) for found in points.values() for point in found} <= lines
+    for remark in follow_remarks((first, second), match_patches):
+        assert (remark.settled_in == "v2") is (remark.standing is not Standing.OPEN)
+        assert len(remark.places) == (2 if remark.standing is Standing.OPEN else 1)
+        assert remark.comment.author.name == "Rex Reviewer"
 
 
 def read(pattern: str) -> Series:

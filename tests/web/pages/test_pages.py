@@ -333,6 +333,8 @@ def _poison(session: Session) -> None:
     for comment in session.query(Comment):
         comment.anchors = [{"path": EVIL, "line": EVIL, "text": EVIL}, EVIL, {"line": 1}]
         comment.trailers = [EVIL]
+        comment.bot_report = dict.fromkeys(("status", "severity", "tree", "commit", "url"), EVIL)
+        comment.bot_report |= {"jobs": [EVIL], "findings": [EVIL], "applied_as": [[EVIL, EVIL]]}
     session.commit()
 
 
