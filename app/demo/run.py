@@ -133,6 +133,9 @@ def surprises(last: Snapshot, expected: dict[str, Expected], archive: Archive) -
         if run is None:
             found.append(f"{label} was not run")
             continue
+        if run.verdict is None:
+            found.append(f"{label} has no verdict yet")
+            continue
         if run.verdict != wanted.verdict:
             found.append(f"{label} is {run.verdict}, not {wanted.verdict}: {run.sentence}")
         words = " ".join(run.mail_text.split())
