@@ -406,10 +406,8 @@ async def test_a_run_that_waits_says_for_what(own_site: Site, stored: Session) -
     run = stored.get_one(Run, own_site.example.running.id)
     run.state = RunState.WAITING
     stored.commit()
-    assert (
-        "Done, and waiting to be judged. This page follows it. Steps"
-        in (await shape(own_site, f"/runs/{run.id}")).words
-    )
+    page = await shape(own_site, f"/runs/{run.id}")
+    assert "Done, and waiting to be judged. This page follows it. Without scripts" in page.words
     stored.get_one(Run, own_site.example.baseline.id).state = RunState.RUNNING
     stored.commit()
     page = await shape(own_site, f"/runs/{run.id}")
