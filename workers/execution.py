@@ -38,7 +38,7 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
             first = refusal.pop("first", [])
             return _findings(reached=Step.APPLY, facts={"apply": refusal, "first": first}, toolchain=None)
         first = record.detail.get("first", [])
-        await compare_with_neighbours(context.differ, recorder, checkout, job)
+        await compare_with_neighbours(context.differ, recorder, checkout, job=job, commit=commit)
         try:
             async with recorder.step(Step.BUILD) as record:
                 image = await build(record, context.builder, checkout, profile, job=job, commit=commit)

@@ -15,11 +15,14 @@ from workers.steps.apply import patched_tree
 log = structlog.get_logger(__name__)
 
 
-async def compare_with_neighbours(differ: Differ, recorder: Recorder, checkout: Checkout, job: Job) -> None:
+async def compare_with_neighbours(
+    differ: Differ, recorder: Recorder, checkout: Checkout, *, job: Job, commit: str
+) -> None:
     """Have `git range-diff` made with each neighbour that was applied to the same tree, and store it.
 
-    With the one after as well: with several workers it may have been applied before. Trouble is logged and passed over:
-    the pages compare patch against patch then, and the run goes on.
+    `commit` is what the checkout is at, and is left at: the job's patches applied. With the neighbour after it as well:
+    with several workers that may have been applied before. Trouble is logged and passed over: the pages compare patch
+    against patch then, and the run goes on.
 
     Raises:
         FencedError: another attempt has taken this run over.
@@ -27,31 +30,27 @@ async def compare_with_neighbours(differ: Differ, recorder: Recorder, checkout: 
     """
     if not job.patches:
         return
-    here = await checkout.head()
     try:
         for old, new in recorder.write(lambda session: differences.to_compare(session, job.run_id)):
-            text = await _range_diff(differ, recorder, checkout, old, new)
+            spans = [Span(below=one.below, commit=one.commit) for one in (old, new)]
+            text = await differ.range_diff(checkout.source, *spans)
+            lost = old if new.commit == commit else new
+            if text is None and await _applied_again(recorder, checkout, lost, commit=commit):
+                text = await differ.range_diff(checkout.source, *spans)
             if text is not None:
                 recorder.write(partial(differences.store, old=old, new=new, text=text))
     except FencedError:
         raise
     except Exception as error:  # noqa: BLE001 - nobody's run may fail for want of a comparison
         log.warning("no range-diff could be made", run=job.run_id, error=str(error))
-        await checkout.to(here)
+        await checkout.to(commit)
 
 
-async def _range_diff(differ: Differ, recorder: Recorder, checkout: Checkout, old: Applied, new: Applied) -> str | None:
-    """Ask git; what another machine applied, or was forgotten here for its age, is applied again first."""
-    spans = [Span(below=one.below, commit=one.commit) for one in (old, new)]
-    text = await differ.range_diff(checkout.source, *spans)
-    if text is not None:
-        return text
-    here = await checkout.head()
-    other = old if here == new.commit else new
-    await checkout.to(other.base)
-    again = await patched_tree(checkout, recorder.write(lambda session: load_job(session, other.run_id)))
-    await checkout.to(here)
-    if again != other.commit:
-        log.warning("applied again it is another commit", run=other.run_id, was=other.commit, now=again)
-        return None
-    return await differ.range_diff(checkout.source, *spans)
+async def _applied_again(recorder: Recorder, checkout: Checkout, lost: Applied, *, commit: str) -> bool:
+    """Apply what another machine applied, or what was forgotten here for its age; return to `commit`."""
+    await checkout.to(lost.base)
+    again = await patched_tree(checkout, recorder.write(lambda session: load_job(session, lost.run_id)))
+    await checkout.to(commit)
+    if again != lost.commit:
+        log.warning("applied again it is another commit", run=lost.run_id, was=lost.commit, now=again)
+    return again == lost.commit
