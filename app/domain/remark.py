@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -230,12 +230,3 @@ def _where(place: Place, before: _Lines, after: _Lines) -> tuple[str, int] | Non
     near = before.around(at)
     best = next((n for n in after.same(before.all[at]) if after.around(n) == near), None)
     return (after.all[best].path, after.all[best].number) if best is not None else None
-
-
-def by_message(remarks: Iterable[Remark]) -> Mapping[str, tuple[Remark, ...]]:
-    """The remarks of each comment, by its Message-ID."""
-    found: dict[str, tuple[Remark, ...]] = {}
-    for remark in remarks:
-        key = remark.comment.message.message_id
-        found[key] = (*found.get(key, ()), remark)
-    return found

@@ -93,7 +93,6 @@ class Review:
     points: Mapping[str, Sequence[Anchor]]
     patches: Mapping[tuple[str, int], Patch]
     judged: Sequence[Judged]
-    marks: Mapping[str, Mark]
     left_out: Sequence[str]
     pairs: "_Pairs"
 
@@ -176,7 +175,6 @@ def read_review(session: Session, series: Series, seen_from: Revision) -> Review
         judged=[
             _judged(remark, comments, points, marks) for remark in follow_remarks(tuple(revisions.values()), pairs)
         ],
-        marks=marks,
         left_out=left_out,
         pairs=pairs,
     )

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
-from app.db.models import Comment, Message, Patch, Revision
+from app.db.models import Comment, Message, Patch
 from app.db.queries.paging import Page, Window, paginate
 
 
 def get_patch(session: Session, patch_id: int) -> Patch | None:
-    """Return one patch with its diff, its mail, its revision and its series."""
-    options = (undefer(Patch.diff), joinedload(Patch.message), joinedload(Patch.revision).joinedload(Revision.series))
-    return session.get(Patch, patch_id, options=options)
+    """Return one patch with its diff and its mail."""
+    return session.get(Patch, patch_id, options=(undefer(Patch.diff), joinedload(Patch.message)))
 
 
 def list_patches(session: Session, window: Window, *, revision_id: int | None = None) -> Page[Patch]:
@@ -22,11 +21,6 @@ def list_patches(session: Session, window: Window, *, revision_id: int | None = 
     if revision_id is not None:
         statement = statement.where(Patch.revision_id == revision_id)
     return paginate(session, statement.order_by(Patch.revision_id, Patch.position), window)
-
-
-def neighbours(session: Session, patch: Patch) -> Sequence[Patch]:
-    """Return the patches of the same revision, in order."""
-    return session.scalars(select(Patch).where(Patch.revision_id == patch.revision_id).order_by(Patch.position)).all()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +32,13 @@ class Heard:
     length: int
 
 
-def comments_on_patch(session: Session, patch_id: int, most: int, limit: int = 500) -> Sequence[Heard]:
-    """Return the comments on one patch, the oldest first; of each text at most `most` characters."""
-    return _heard(session, Comment.patch_id == patch_id, most, limit)
-
-
 def comments_on_revision(session: Session, revision_id: int, most: int, limit: int = 500) -> Sequence[Heard]:
     """Return the comments on a revision, cover letter and patches, the oldest first; at most `most` characters each."""
-    return _heard(session, Comment.revision_id == revision_id, most, limit)
-
-
-def _heard(session: Session, which: ColumnElement[bool], most: int, limit: int) -> list[Heard]:
     statement = (
         select(Comment, func.left(Message.body, most), func.length(Message.body))
         .join(Comment.message)
         .options(contains_eager(Comment.message).defer(Message.body))
-        .where(which)
+        .where(Comment.revision_id == revision_id)
         .order_by(Message.sent_at.nulls_last(), Comment.id)
         .limit(limit)
     )
