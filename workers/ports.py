@@ -88,6 +88,9 @@ class Checkout(Protocol):
     async def commits_of(self, wanted: Collection[str]) -> dict[str, str]:
         """Return commits by patch-id (git-patch-id(1) `--stable`), of those wanted that the base's last 1,000 have."""
 
+    async def commits_called(self, titles: Collection[str]) -> dict[str, str]:
+        """Return commits by title (the subject line), of those wanted that the base's last 20,000 have."""
+
     async def head(self) -> str:
         """Return the commit checked out, 40 hex digits."""
 

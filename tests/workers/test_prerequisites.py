@@ -262,3 +262,18 @@ async def test_running_again_applies_the_same(stack):
         second = session.get_one(Run, again)
         assert (second.verdict, second.baseline_id) == (Verdict.CLEAN, run.baseline_id)
         assert second.applied_first == run.applied_first
+
+
+async def test_a_patch_that_was_edited_when_it_was_taken_is_known_by_its_title(stack):
+    under = stack.series("under", ("line_3;", "line_3_under;"))
+    title = "bpf: Change line 1 of many"
+    for at, raw in enumerate(stack.mails["under"]):
+        stack.mails["under"][at] = raw.replace(b"bpf: Change line 1", title.encode())
+    source = stack.repository / "kernel" / "bpf" / "core.c"
+    source.write_text(source.read_text().replace("line_3;", "line_3_edited;"))
+    git(stack.repository, "commit", "-qam", title)
+    needy = stack.series("needy", ("line_3_edited;", "line_3_needy;"), says=f"Depends-on: <{under}>")
+    await stack.track(needy)
+    run = stack.run_of(needy)
+    assert [one.words for one in run.applied_first] == ["in the tree already"]
+    assert run.verdict is Verdict.CLEAN

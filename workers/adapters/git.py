@@ -32,6 +32,7 @@ HUNK_BYTES = 20_000
 HISTORY = 1000
 """Commits of a base that are looked at for a patch-id: those of some weeks in a busy tree."""
 HISTORY_STEP = 100
+HISTORY_OF_TITLES = 20_000
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _REJECT_FILES = 20
 
@@ -276,6 +277,13 @@ class Checkout:
             known = patch_ids(await self._git("patch-id", "--stable", stdin=diffs))
             found |= {one: known[one] for one in wanted if one in known}
         return found
+
+    async def commits_called(self, titles: Collection[str]) -> dict[str, str]:
+        """Return commits by title (the subject line), of those wanted that the base's last 20,000 have."""
+        words = ("log", "--no-merges", "--format=%H %s", f"--max-count={HISTORY_OF_TITLES}", self.base.commit)
+        lines = (await self._git(*words)).decode("utf-8", "replace").splitlines()
+        named = ((title, commit) for commit, _, title in (line.partition(" ") for line in reversed(lines)))
+        return {title: commit for title, commit in named if title in titles}
 
     async def _rejected(self) -> str:
         """Return the hunks that do not fit, as git-apply's `--reject` leaves them; "" where it cannot tell."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import TreeSettings
+from app.domain.patch_id import patch_id
 from app.errors import InfrastructureError, PatchDoesNotApplyError
 from workers.adapters import git as adapter
 from workers.adapters.git import OLD_MTIME, Trees
@@ -359,3 +360,47 @@ async def test_a_folder_that_a_patch_makes_a_symlink_leads_to_no_file_of_the_hos
     async with trees.checkout(upstream.tree, base) as checkout:
         assert (checkout.source / "sub" / "b.c").stat().st_mtime == OLD_MTIME
     assert (outside / "b.c").stat().st_mtime == 1_500_000_000
+
+
+async def test_what_a_tree_has_already_is_told_by_undoing_it(upstream, trees):
+    one, two = (mail.decode() for mail in upstream.series())
+    diffs = [mail[mail.index("diff --git") :] for mail in (one, two)]
+    async with trees.checkout(upstream.tree, Base(commit=upstream.base, reason="")) as checkout:
+        assert not await checkout.holds(diffs[0])
+        await checkout.am([one.encode(), two.encode()])
+        assert await checkout.holds(diffs[0])
+        assert await checkout.holds("".join(diffs))
+        assert not await checkout.holds(diffs[1].replace("line thirty", "line of thirty"))
+        assert not await checkout.holds("no diff at all")
+
+
+async def test_commits_of_the_base_are_found_by_patch_id_and_by_title(upstream, trees, monkeypatch):
+    monkeypatch.setattr(adapter, "HISTORY_STEP", 2)
+    first, second = upstream.series()
+    ids = [patch_id(mail.decode()[mail.decode().index("diff --git") :]) for mail in (first, second)]
+    upstream("am", "-q", "--3way", str(_kept(upstream, first)), str(_kept(upstream, second)))
+    taken = upstream("rev-list", "--reverse", f"{upstream.base}..HEAD").split()
+    for number in range(5):
+        upstream.write("a.c", f"rewritten {number}\n")
+        upstream.commit(f"rewrite {number}")
+    base = Base(commit=upstream("rev-parse", "HEAD"), reason="")
+    async with trees.checkout(upstream.tree, base) as checkout:
+        assert await checkout.commits_of([*ids, "0" * 40]) == dict(zip(ids, taken, strict=True))
+        assert await checkout.commits_of([]) == {}
+        assert await checkout.commits_called({"one", "three"}) == {"one": taken[0]}
+
+
+async def test_a_refused_mail_leaves_what_was_applied_before_it(upstream, trees):
+    one, two = upstream.series()
+    async with trees.checkout(upstream.tree, Base(commit=upstream.base, reason="")) as checkout:
+        after = await checkout.am([one])
+        with pytest.raises(PatchDoesNotApplyError):
+            await checkout.am([two.replace(b"line 29", b"line 92")])
+        assert await checkout.head() == after
+        assert "line three" in (checkout.source / "a.c").read_text()
+
+
+def _kept(upstream: Upstream, mail: bytes) -> Path:
+    path = upstream.folder.parent / f"{len(list(upstream.folder.parent.iterdir()))}.mail"
+    path.write_bytes(mail)
+    return path
