@@ -184,3 +184,44 @@ def test_a_new_complaint_of_the_kernel() -> None:
     assert judged.sentence.startswith("v3 makes the kernel complain: WARNING: kernel/bpf/frob.c:9 in frob. ")
     assert verdict(console=WARNING, baseline_console=WARNING).verdict is Verdict.CLEAN
     assert verdict(console=STALL).verdict is Verdict.CLEAN
+
+
+NEEDS = ("“bpf: Frob” v2, which is not at hand",)
+
+
+@pytest.mark.parametrize("step", ["apply", "build", "boot"])
+def test_a_series_without_what_it_needs_is_not_blamed_for_what_stops_it(step: str) -> None:
+    judged = verdict(run=steps(**{step: FAIL}), lacking=NEEDS)
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.sentence == (
+        "v3 is inconclusive, for it could not be tested as meant. It needs “bpf: Frob” v2, which is not at hand. "
+        f"Without, it does not {step}: why {step}."
+    )
+    assert judged.reasons == verdict(run=steps(**{step: FAIL})).reasons, "what was seen is still shown"
+
+
+def test_a_series_without_what_it_needs_is_not_blamed_for_its_tests() -> None:
+    judged = verdict(changes=changes({"a": PASS}, {"a": FAIL}), lacking=(*NEEDS, "patch-id 5c5c, which is not at hand"))
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.sentence.endswith(
+        "which is not at hand; and patch-id 5c5c, which is not at hand. Without, it regresses 1 test: a."
+    )
+    assert judged.counts.regressions == 1
+
+
+def test_a_clean_series_says_what_it_was_tested_without() -> None:
+    judged = verdict(lacking=NEEDS)
+    assert judged.verdict is Verdict.CLEAN
+    assert judged.sentence == (
+        "v3 is clean. 2 tests are as on the base. It needs “bpf: Frob” v2, which is not at hand: it was tested without."
+    )
+
+
+def test_trouble_of_ours_is_said_as_it_is() -> None:
+    assert verdict(run=steps(build=MISS), lacking=NEEDS).sentence == verdict(run=steps(build=MISS)).sentence
+
+
+def test_a_base_that_breaks_by_what_is_needed_is_named_so() -> None:
+    judged = verdict(run=steps(build=FAIL), baseline=steps(build=FAIL), first=True)
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert "the base with what it needs applied is broken, it does not build either" in judged.sentence
