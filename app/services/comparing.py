@@ -29,10 +29,12 @@ class PatchNotes:
 class Told:
     """What the author says has changed from one revision to the next: in the cover letter, and patch by patch.
 
-    `said_in` is the revision whose cover letter it was read in; authors repeat older steps in newer ones.
+    `since` is the label of the older one, by the author's word where it is not at hand (`old` is None). `said_in` is
+    the revision whose cover letter it was read in; authors repeat older steps in newer ones.
     """
 
     old: Revision | None
+    since: str | None
     new: Revision
     said_in: Revision
     points: tuple[ChangePoint, ...]
@@ -136,8 +138,9 @@ def _told(
         cover = covers.get(one.id)
         step = step_to(change_log(cover), new.label, old.label if old else None) if cover else None
         if step is not None:
-            return Told(old=old, new=new, said_in=one, points=step.points, patches=patches)
-    return Told(old=old, new=new, said_in=new, points=(), patches=patches)
+            since = old.label if old else step.old
+            return Told(old=old, since=since, new=new, said_in=one, points=step.points, patches=patches)
+    return Told(old=old, since=old.label if old else None, new=new, said_in=new, points=(), patches=patches)
 
 
 def _notes(

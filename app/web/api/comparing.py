@@ -133,7 +133,7 @@ def _row(row: Row, difference: Difference) -> ComparedRow:
 
 def _told(step: Told) -> ToldShape:
     return ToldShape(
-        old=step.old.label if step.old else None,
+        old=step.since,
         new=step.new.label,
         said_in=step.said_in.label,
         points=[PointShape.model_validate(point) for point in step.points],
