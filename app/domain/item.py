@@ -19,6 +19,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PULL_TEXT = re.compile(
     r"^(?:The following changes since commit [0-9a-f]{7,}|are available in the [Gg]it repository at)", re.MULTILINE
 )
+# What git format-patch writes between message and diff.
+_FORMATTED = re.compile(r"^Signed-off-by: .*\n---\n [^>|]*\|", re.MULTILINE)
 _QUOTE = re.compile(r"^>", re.MULTILINE)
 
 
@@ -66,7 +68,7 @@ def role_of(message: Message, subject: Subject) -> Role:
         role = Role.REPLY
     elif subject.is_notice:
         role = Role.NOTICE
-    elif subject.is_pull or (not has_diff and not subject.numbered and _PULL_TEXT.search(message.body)):
+    elif subject.is_pull or _asks_to_pull(message, subject):
         role = Role.PULL
     elif subject.elsewhere and (subject.is_patch or has_diff):
         role = Role.ELSEWHERE
@@ -80,6 +82,12 @@ def role_of(message: Message, subject: Subject) -> Role:
     return role
 
 
+def _asks_to_pull(message: Message, subject: Subject) -> bool:
+    if subject.numbered or (subject.is_patch and message.diff is not None):
+        return False
+    return _PULL_TEXT.search(message.body) is not None
+
+
 def read_items(messages: Mapping[str, Message], parents: Mapping[str, str | None]) -> dict[str, Item]:
     """Every mail with what it is. Subjects are put right where the mails around say what is meant."""
     root = roots(messages, parents)
@@ -88,6 +96,7 @@ def read_items(messages: Mapping[str, Message], parents: Mapping[str, str | None
         subject = parse_subject(message.subject)
         role = role_of(message, subject)
         items[key] = Item(message=message, subject=subject, role=role, root=root[key], parent=parents[key])
+    _unannounced_patches(items)
     _unnumbered_covers(items)
     _unmarked_replies(items)
     nearest = above(parents, {key for key, item in items.items() if item.role in (Role.COVER, Role.PATCH)})
@@ -95,8 +104,18 @@ def read_items(messages: Mapping[str, Message], parents: Mapping[str, str | None
         item.above = nearest[key]
         if item.above is not None:
             over = items[item.above]
-            item.subject = _one_replaced_patch(item, over, _revision_not_kernel(item, over))
+            item.subject = _one_replaced_patch(item, over, _of_many(_revision_not_kernel(item, over), over.subject))
     return items
+
+
+def _unannounced_patches(items: dict[str, Item]) -> None:
+    """A diff under a subject of its own: a patch if its author answers himself, a remark if someone else does."""
+    for item in items.values():
+        if item.role is Role.REPLY and not item.subject.is_reply and item.message.diff is not None:
+            over = items.get(item.parent) if item.parent is not None else None
+            own = over is not None and same_person(item.message.author, over.message.author)
+            if own or (over is None and _FORMATTED.search(item.message.prose)):
+                item.role = Role.PATCH
 
 
 def _revision_not_kernel(item: Item, over: Item) -> Subject:
@@ -168,6 +187,11 @@ def _unmarked_replies(items: dict[str, Item]) -> None:
 
 def _full_title(subject: Subject) -> tuple[int, int, int, str]:
     return (subject.version, subject.position, subject.total, subject.title.lower())
+
+
+def _of_many(subject: Subject, over: Subject) -> Subject:
+    """`3/n` is as many as what it answers says."""
+    return replace(subject, total=over.total) if subject.numbered and not subject.total and over.numbered else subject
 
 
 def _one_replaced_patch(item: Item, over: Item, subject: Subject) -> Subject:

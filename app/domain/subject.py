@@ -18,6 +18,7 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\d./-])(\d{1,4})\s*(?:[/\\]|of)\s*(\d{1,4})(?![\d/]|[.-]\d)", re.IGNORECASE)
+_OPEN_NUMBER = re.compile(r"(?<![\d./-])(\d{1,3})/[nmx?](?![a-z0-9])", re.IGNORECASE)  # `3/n`
 _PATCH = re.compile(r"(?:(?<![a-z])|(?<=rfc))patch(?:es|[ -]?set|series)?(?![a-uw-z])(?!v[a-z])", re.IGNORECASE)
 _VERSION = re.compile(r"(?:v|ver|version|rev)[.-]?(\d{1,3})(?:\.(\d{1,2})|([a-d]))?", re.IGNORECASE)
 _KERNEL = re.compile(r"v?\d+\.\d+(?:\.\d+|\.y|-rc\d+|-stable|-lts)+|\d\.\d{1,2}|linux-\d+\.\d+\.y", re.IGNORECASE)
@@ -61,6 +62,7 @@ _KERNEL_TREE = re.compile(
 class Subject:
     """A subject taken apart. Unnumbered is position 1 of 1 with `numbered` False; a cover is position 0.
 
+    The total of `3/n` is 0.
     `is_notice` says that the mail is about a patch, or an announcement, even if it carries a diff.
     """
 
@@ -174,7 +176,11 @@ def _read_group(group: str, reading: _Reading) -> None:
         position, total = int(number[1]), int(number[2])
         if total <= MAX_TOTAL and position <= MAX_TOTAL:
             reading.number = reading.number or (position, total)
-    for token in re.split(r"[\s,;:|()]+", _NUMBER.sub(" ", marked) if reading.number else marked):
+    marked = _NUMBER.sub(" ", marked) if reading.number else marked
+    if found := _OPEN_NUMBER.search(marked):
+        reading.number = reading.number or (int(found[1]), 0)
+        marked = _OPEN_NUMBER.sub(" ", marked)
+    for token in re.split(r"[\s,;:|()]+", marked):
         for word in _GLUED.split(token):
             if stripped := word.strip("/+.&_#"):
                 _read_word(stripped, reading)
