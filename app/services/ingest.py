@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db.models import MessageKind, Series
-from app.db.queries.decisions import decisions_about
+from app.db.queries.decisions import decisions_about, entangled
 from app.db.queries.neighbours import Neighbours, Stored, add_mails, add_series, raw_mails
 from app.domain.changelog import revision_links
 from app.domain.message import Message, parse_message
@@ -98,9 +98,11 @@ def _understand(
 def _read(session: Session, near: Neighbours, fetched: Sequence[Message], cache: MailCache) -> Conversation:
     decisions = decisions_about(session, [*near.mails, *(one.message_id for one in fetched)])
     if decisions:
+        # Decisions are taken in order: one that is about what they name here can part it again, and so on.
         named = {name for one in decisions for name in (one.message_id, one.to) if name}
-        add_mails(session, near, named - near.mails.keys())
+        add_mails(session, near, entangled(session, named | near.mails.keys()) - near.mails.keys())
         add_series(session, near, ())
+        decisions = decisions_about(session, [*near.mails, *(one.message_id for one in fetched)])
     mails = _stored_mails(session, near.mails, cache)
     # A cover letter may link to a comment on the revision before: it is needed to see which revision is meant.
     linked = {link.message_id for one in mails.values() if _is_cover(near, one) for link in revision_links(one)}
