@@ -12,6 +12,7 @@ _EXTENDED = (
     "rename to ", "similarity index ", "dissimilarity index ", "index ",
 )  # fmt: skip
 _CHANGES_WITHOUT_HUNK = ("new mode ", "deleted file mode ", "new file mode ", "copy to ", "rename to ")
+_ESCAPE = re.compile(r"\\(?:([0-3][0-7]{2})|(.))")
 MAX_FILES = 5000
 
 
@@ -163,6 +164,8 @@ class _Reader:
 
     def _names(self, line: str) -> None:
         old, new = _path(line[4:]), _path(self.lines[self.at + 1][4:])
+        if old and new and old != new and not line.startswith(("--- a/", '--- "a/')):
+            old, new = _without_trees(old, new)
         if self._current is None or self._current.hunks:
             self._close()
             self._current = _File()
@@ -249,8 +252,25 @@ def _named_by_git(line: str) -> _File:
     return _File(old=found[1], new=found[2]) if found else _File()
 
 
+def _unquoted(name: str) -> str:
+    """A name as git writes it with core.quotePath: `"b/\\303\\244.c"` is `b/ä.c`."""
+    if len(name) < 2 or name[0] != '"':
+        return name
+    escaped = _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], name.strip('"'))
+    try:
+        return escaped.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return escaped
+
+
+def _without_trees(old: str, new: str) -> tuple[str, str]:
+    # `linux.orig/x.c` and `linux/x.c`, as diff(1) names them: git-apply(1) leaves out the first folder.
+    rest = old.partition("/")[2]
+    return (rest, rest) if rest and rest == new.partition("/")[2] else (old, new)
+
+
 def _path(text: str) -> str | None:
-    name = text.split("\t", maxsplit=1)[0].strip().strip('"')
+    name = _unquoted(text.split("\t", maxsplit=1)[0].strip())
     if name == "/dev/null":
         return None
     return name[2:] if name[:2] in ("a/", "b/") else name

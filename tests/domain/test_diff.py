@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.domain.diff import extract_diff, parse_files
 from tests.domain.repository import everything_changed, git
 from tests.domain.threads import change
@@ -53,3 +55,19 @@ def test_a_damaged_hunk_is_named() -> None:
     found = extract_diff(change("a").replace("\treturn 0;", "return 0;").replace(" return 0;\n", ""))
     assert found is not None
     assert "kernel/bpf/a.c" in found.defects[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "paths"),
+    [
+        ("Index: l/k/x.c\n====\n--- l.orig/k/x.c\n+++ l/k/x.c\n", ("k/x.c", "k/x.c")),
+        ("Index: x.c\n====\nRCS file: /cvs/x.c,v\n--- x.c\t1 Jan 2008\t1.1\n+++ x.c\t2 Jan 2008\n", ("x.c", "x.c")),
+        ("diff -urN a/x.c b/x.c\n--- a/x.c\t2020-01-01\n+++ b/x.c\t2020-01-02\n", ("x.c", "x.c")),
+        ("diff --git a/k/x.c b/m/x.c\nrename from k/x.c\n--- a/k/x.c\n+++ b/m/x.c\n", ("k/x.c", "m/x.c")),
+        ('diff --git "a/\\303\\244.c" "b/\\303\\244.c"\n--- "a/\\303\\244.c"\n+++ "b/\\303\\244.c"\n', ("ä.c", "ä.c")),
+    ],
+)  # fmt: skip
+def test_names_as_several_tools_write_them(header: str, paths: tuple[str, str]) -> None:
+    found = extract_diff(f"Text.\n\n{header}@@ -1 +1 @@\n-a\n+b\n")
+    assert found is not None
+    assert [(each.old_path, each.new_path) for each in found.files] == [paths]
