@@ -1,5 +1,6 @@
 """The text of mails for pages: quotes apart from what is said, both bounded; diffs with their lines coloured."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,16 +16,23 @@ from app.web.render import visible
 BODY_LIMIT = 20_000
 """Characters of one mail that a page shows; the rest is a click away, as it came."""
 DIFF_LIMIT = 400_000
+FEW_COLUMNS = 3
+"""Lines with columns from which on a text is taken to be aligned."""
+_COLUMNS = re.compile(r"\S(?: {3,}|\t)\S|\+0x[0-9a-f]+/0x|\b[0-9a-f]{16}\b")
 SHORT_QUOTE = 6
 """Quotes of more lines are folded, but for their last ones, which are what the answer is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Some lines of a mail: `quoted` of another mail, the first `folded` characters of which may stay closed."""
+    """Some lines of a mail: `quoted` of another mail, the first `folded` characters of which may stay closed.
+
+    `aligned`: it has columns or a kernel's log, which letters of different width would make unreadable.
+    """
 
     quoted: bool
     text: str
+    aligned: bool = False
     folded: str = ""
     folded_lines: int = 0
 
@@ -46,7 +54,7 @@ def said(body: str, length: int | None = None) -> Said:
         if not quoted:
             plain = "\n".join(text).strip("\n")
             if plain.strip():
-                blocks.append(Block(quoted=False, text=plain))
+                blocks.append(Block(quoted=False, text=plain, aligned=_aligned(plain)))
             continue
         blocks += _quote(text)
     # What is quoted below the last word is only what the mailer left there.
@@ -55,6 +63,10 @@ def said(body: str, length: int | None = None) -> Said:
         length = last.folded_lines + last.text.count("\n") + 1
         blocks[-1] = Block(quoted=True, text="", folded=f"{last.folded}\n{last.text}".strip("\n"), folded_lines=length)
     return Said(blocks=blocks, left_out=max(0, (length or len(body)) - BODY_LIMIT))
+
+
+def _aligned(text: str) -> bool:
+    return sum(1 for line in text.split("\n") if _COLUMNS.search(line)) >= FEW_COLUMNS
 
 
 def _quote(lines: list[str]) -> list[Block]:

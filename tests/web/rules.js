@@ -28,7 +28,11 @@
   while (texts.nextNode()) {
     const one = texts.currentNode.parentElement;
     if (!texts.currentNode.textContent.trim() || !shown(one) || one.closest("button:disabled")) continue;
-    const [dark, bright] = [light(parts(getComputedStyle(one).color).slice(0, 3)), light(behind(one))].sort((a, b) => a - b);
+    let opacity = 1;
+    for (let at = one; at; at = at.parentElement) opacity *= Number(getComputedStyle(at).opacity);
+    const ground = behind(one);
+    const ink = parts(getComputedStyle(one).color).slice(0, 3).map((part, at) => part * opacity + ground[at] * (1 - opacity));
+    const [dark, bright] = [light(ink), light(ground)].sort((a, b) => a - b);
     const contrast = (bright + 0.05) / (dark + 0.05);
     if (contrast < 4.5) broken.push(`contrast ${contrast.toFixed(1)}: ${texts.currentNode.textContent.trim().slice(0, 40)} in ${call(one)}`);
   }

@@ -33,6 +33,7 @@ PAGES = {
     "series-v3": "/series/1?revision=v3",
     "series-v2": "/series/1?revision=v2",
     "comparison": "/series/1/compare?from=v2&to=v3",
+    "compare": "/series/1/compare?from=v3&to=v4",
     "runs": "/runs",
     "run": "/runs/4",
     "run-failed": "/runs/3",

@@ -80,3 +80,10 @@ def test_a_line_of_half_a_megabyte_takes_no_time() -> None:
     started = time.monotonic()
     coloured_diff("@" + "y" * DIFF_LIMIT)
     assert time.monotonic() - started < 5
+
+
+def test_what_stands_in_columns_keeps_them() -> None:
+    table = "tree:      bpf-next\nbase:      5262cb23393f\narch:      amd64"
+    oops = "\n".join(f" bpf_map_{name}+0x42/0x90" for name in ("copy", "update", "delete"))
+    prose = "This is right.  It has two blanks after each full stop.\nAnd more.  Or less.\nBut no columns.  None."
+    assert [said(text).blocks[0].aligned for text in (table, oops, prose)] == [True, True, False]
