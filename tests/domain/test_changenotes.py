@@ -2,7 +2,7 @@
 
 import time
 
-from app.domain.changenotes import change_log
+from app.domain.changenotes import change_log, step_to
 from app.domain.message import parse_message
 from tests.domain.threads import change
 
@@ -97,3 +97,19 @@ def test_time_is_linear() -> None:
     ):
         steps("v1 -> v2:\n" + (line + "\n") * 250)
     assert time.process_time() - started < 5
+
+
+def test_the_step_to_a_revision() -> None:
+    text = "v2 -> v3:\n- three\n\nChanges since v1:\n- two\n\nrfc -> v1:\n- one\n\nChanges in v4:\n- four\n"
+    found = change_log(parse_message(f"Subject: [PATCH v4 0/1] t\n\n{text}".encode()))
+
+    def told(label: str, previous: str | None) -> str | None:
+        step = step_to(found, label, previous)
+        return step.points[0].text if step else None
+
+    assert [told("v3", "v2"), told("v2", "v1"), told("v1", "rfc"), told("v4", None)] == ["three", "two", "one", "four"]
+    assert told("v1", "v3") == "one"  # by its name, whatever was before
+    assert told("rfc v3", "rfc v2") == "three"  # an RFC by its number alone
+    assert told("v2 resend", "v1") == "two"  # whatever followed v1
+    assert told("v5", "v4") is None
+    assert told("v9", None) is None
