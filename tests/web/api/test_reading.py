@@ -78,7 +78,14 @@ async def test_the_document_names_operations_once_and_gives_examples(site: Site)
     assert all(one.get("description") for one in operations)
     assert document["components"]["schemas"]["TrackRequest"]["properties"]["reference"]["examples"]
     writing = [one["operationId"] for one in operations if "security" in one]
-    assert writing == ["track_thread", "rerun_revision", "make_decision", "undo_decision"]
+    assert writing == [
+        "track_thread",
+        "rerun_revision",
+        "make_decision",
+        "undo_decision",
+        "put_mark",
+        "delete_mark",
+    ]
 
 
 async def test_a_series_says_what_became_of_each_revision(site: Site) -> None:

@@ -24,6 +24,7 @@ from app.db.models import (
     Series,
     Test,
     Thread,
+    Worker,
 )
 from app.db.queue import Priority, Task, enqueue
 from app.domain.outcome import ChangeClass, Outcome, Verdict
@@ -251,6 +252,13 @@ async def test_workers_that_are_silent_are_said_to_be(site: Site) -> None:
     page = await shape(site, "/workers")
     assert "1 alive" in page.words
     assert "spare/12/9 silent waits" in page.words
+
+
+async def test_it_is_said_when_no_worker_is_alive(own_site: Site, stored: Session) -> None:
+    assert "No worker is alive." not in (await shape(own_site, "/workers")).words
+    stored.execute(update(Worker).values(seen_at=make.NOW - timedelta(minutes=2)))
+    stored.commit()
+    assert "No worker is alive. What is asked for waits" in (await shape(own_site, "/workers")).words
 
 
 async def test_searching_says_what_was_looked_for(site: Site) -> None:
