@@ -1,4 +1,4 @@
-"""A mail that lost a line, gained one, or was cut says what git says of it, or that it is damaged."""
+"""A patch whose hunks lost a line, gained one, or were cut says what git says of it, or that it is damaged."""
 
 import subprocess
 from pathlib import Path
@@ -15,21 +15,22 @@ HEAD = (
     "From: Ann Author <ann@example.org>\nSubject: [PATCH] bpf: t\nMessage-ID: <a@x>\n"
     "Date: Mon, 2 Mar 2026 10:00:00 +0100\n\n"
 )
-STRAY = (
-    "--- ", "-- ", "---", "diff --git a/x b/x", "@@ -1,2 +1,3 @@", "@@ -1,2 oh", "Index: foo", "+", "-x", " y",
-    "\\ No newline at end of file", "index 123..456 100644", ">From x", "From: Ben <ben@example.net>", "Subject: other",
-    "diff -u",
-)  # fmt: skip
+STRAY = ("+", "-x", " y", "-- ", "2.43.0", ">From x", "@@ -1,2 oh", "what is this")
 KINDS = ("drop", "double", "swap", "half", "indent", "cut", "stray")
 MUTATIONS = st.lists(st.tuples(st.sampled_from(KINDS), st.floats(0, 0.999), st.integers(0, 1 << 16)), max_size=3)
+
+
+def in_hunks(lines: list[str]) -> list[int]:
+    return [at for at, line in enumerate(lines) if line[:1] in (" ", "+", "-") and line[:3] not in ("---", "+++")]
 
 
 def mutated(lines: list[str], mutations: list[tuple[str, float, int]]) -> list[str]:
     lines = lines[:]
     for kind, place, choice in mutations:
-        at, other = int(place * len(lines)), choice % max(len(lines), 1)
-        if not lines:
+        places = in_hunks(lines)
+        if not places:
             break
+        at, other = places[int(place * len(places))], places[choice % len(places)]
         if kind == "drop":
             del lines[at]
         elif kind == "double":
@@ -59,6 +60,8 @@ def gits_word(raw: bytes, where: Path) -> tuple[str, str]:
 
 def test_a_mutated_patch(tmp_path: Path) -> None:
     text = everything_changed(tmp_path).partition("\n\n")[2]
+    binary, after = text.index("diff --git a/image.bin"), text.index("diff --git a/mode.sh")
+    text = text[:binary] + text[after:]
     seeds = [
         (HEAD + text).split("\n"),
         (HEAD + "Why.\n---\n\n" + change("a") + change("b") + "-- \n2.43\n").split("\n"),
