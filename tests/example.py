@@ -85,7 +85,7 @@ def add_example(session: Session) -> Example:
 def _applied_first(run: Run, baseline: Run) -> None:
     needed = {"named": "message-id elsewhere@example.org", "called": "“bpf: Rings of their own” v2", "patches": 3}
     needed |= {"root_id": "elsewhere@example.org", "applied": 2, "present": 1, "problem": ""}
-    lacking = {"named": f"patch-id {'5c' * 20}", "called": f"patch-id {'5c' * 20}", "root_id": "", "patches": 0}
+    lacking = {"named": f"patch-id {'5c' * 20}", "called": f"patch-id {'5c' * 6}", "root_id": "", "patches": 0}
     lacking |= {"applied": 0, "present": 0, "problem": "is not at hand: the archive's search does not find it"}
     run.evidence = run.evidence | {"first": [needed, lacking]}
     baseline.evidence = baseline.evidence | {"first": [needed]}

@@ -28,10 +28,10 @@ async def test_a_mail_lists_each_signature_with_its_reason(own_site: Site, store
     patches = make.patches_of(stored, own_site.example.revisions[3])
     broken, unknown, nobody = (patch.message_pk for patch in patches[1:4])
     page = await shape(own_site, f"/messages/{broken}")
-    assert "Signed DKIM fail example.org the body was altered after it was signed" in page.words
-    assert "DKIM not checked relay.example, not the author's no DNS: LifetimeTimeout" in page.words
+    assert "Signed DKIM fail example.org · the body was altered after it was signed" in page.words
+    assert "DKIM not checked relay.example, not the author's · no DNS: LifetimeTimeout" in page.words
     assert (
-        "Signed patatt key not known ann@example.org ed25519" in (await shape(own_site, f"/messages/{unknown}")).words
+        "Signed patatt key not known ann@example.org · ed25519" in (await shape(own_site, f"/messages/{unknown}")).words
     )
     assert "Signed by nobody" in (await shape(own_site, f"/messages/{nobody}")).words
     assert "Signed DKIM fail example.org" in (await shape(own_site, f"/patches/{patches[1].id}")).words
