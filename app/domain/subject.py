@@ -41,7 +41,8 @@ _PULL = re.compile(r"\[[^\]]*\bpull\b|^(?:git )?pull request\b|^please pull\b", 
 _NOTICE = re.compile(
     r"\[tip: ?[^\]]+\]|[+-] \S+\.patch (?:added to|removed from)\b|\[[^\]]+\] \S+\.patch (?:added to|removed from)\b|"
     r"patch \".*\" has been (?:added to|dropped from|removed from)\b|failed: patch \"|"
-    r"\[(?:announce|announcement|bug|bug report|regression|question|syzbot)\b[^\]]*\](?!.*\[(?:rfc |resend )?patch)",
+    r"\[(?:announce|announcement|bug|bug report|regression|question|syzbot)\b"
+    r"(?![^\]]*(?:fix|patch))[^\]]*\](?!.*\[(?:rfc |resend )?patch)",
     re.IGNORECASE,
 )
 _MAINLINE = tuple(f"-rc{number}" for number in range(1, 10))

@@ -98,7 +98,16 @@ def test_notices(text: str) -> None:
     assert parse_subject(text).is_notice
 
 
-@pytest.mark.parametrize("text", ["[BUG] [PATCH v2] bpf: t", "[PATCH tip: sched/core] t", "[PATCH] Announce t"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[BUG] [PATCH v2] bpf: t",
+        "[BUG FIX] bpf: t",
+        "[REGRESSION PATCH] bpf: t",
+        "[PATCH tip: sched/core] t",
+        "[PATCH] Announce t",
+    ],
+)
 def test_patches_that_look_like_notices(text: str) -> None:
     assert not parse_subject(text).is_notice
 
