@@ -52,10 +52,11 @@ class Office:
                 setattr(session.get_one(Report, self.report_id), name, value)
 
     def pauses(self) -> list[int]:
-        """The seconds until each queued try; the first is at once."""
+        """The seconds that each try was put off when it was queued; the first is at once."""
+        queued = "SELECT min(at) FROM procrastinate_events WHERE job_id = procrastinate_jobs.id"
         with self.sessions() as session:
             rows = session.execute(
-                text("SELECT extract(epoch FROM scheduled_at - now()) FROM procrastinate_jobs ORDER BY id")
+                text(f"SELECT extract(epoch FROM scheduled_at - ({queued})) FROM procrastinate_jobs ORDER BY id")
             )
             return [round(each or 0) for each in rows.scalars()]
 
