@@ -170,5 +170,5 @@ def mark(comment_id: Id, session: Write, token: SignedIn, fields: Fields) -> Red
     if says not in set(MarkSays):
         raise SubmissionError(f"a comment is marked {', '.join(MarkSays)}, not {says[:40]!r}")
     mark_comment(session, comment_id, MarkSays(says), by=token.name)
-    back = own_path(fields.get("back", "/")).partition("#")[0]
-    return RedirectResponse(f"{back}#{fragment(comment_id, 1)}", 303)
+    page, _, at = own_path(fields.get("back", "/")).partition("#")
+    return RedirectResponse(f"{page}#{at or fragment(comment_id, 1)}", 303)

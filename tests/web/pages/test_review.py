@@ -55,7 +55,10 @@ async def test_a_button_marks_a_comment(own_site: Site, stored: Session, says: s
         answer = await client.post(
             f"/comments/{comment.id}/mark", data={"says": says, "back": back}, headers=SAME_ORIGIN
         )
+        listed = {"says": says, "back": "/series/1?revision=v4#still-open"}
+        again = await client.post(f"/comments/{comment.id}/mark", data=listed, headers=SAME_ORIGIN)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{back}#comment-{comment.id}")
+    assert again.headers["location"] == "/series/1?revision=v4#still-open"
     mark = stored.scalars(select(Mark)).one()
     assert (mark.says, mark.marked_by) == (says, "the tests")
     assert mark.message_id == stored.scalar(select(Message.message_id).where(Message.id == comment.message_pk))
