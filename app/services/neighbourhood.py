@@ -50,7 +50,8 @@ def around(session: Session, fetched: Sequence[Message]) -> Neighbours:
     queries.add_mails(session, found, new.named | new.ids)
     queries.add_threads(session, found, late, whole=True)
     queries.add_threads(session, found, roots - late, whole=False)
-    keys = new.keys | _lost_replies(new, found)
+    linked = {f"link {message_id}" for message_id in found.mails}  # by revisions that came before what they link to
+    keys = new.keys | linked | _lost_replies(new, found)
     series = queries.revisions_by_key(session, {number(key) for key in keys})
     series |= _by_person(session, new)
     queries.add_series(session, found, series)

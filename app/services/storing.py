@@ -116,11 +116,12 @@ def store(
 ) -> list[int]:
     """Store a conversation; return the ids of its series, in its order."""
     ids = _store_messages(session, conversation, near.mails, thread_id)
+    better = _replace_copies(session, conversation, ids, near.mails)
     series = _store_series(session, conversation, plan)
     if plan.left:
         session.execute(delete(Revision).where(among(Revision.id, plan.left)))
     _store_revisions(session, conversation, plan, series, ids)
-    patches, changed = _store_patches(session, conversation, plan, ids)
+    patches, changed = _store_patches(session, conversation, plan, ids, better)
     _store_comments(session, conversation, plan, ids, patches, changed, near)
     if plan.empty:
         session.execute(delete(Series).where(among(Series.id, plan.empty)))
@@ -156,6 +157,19 @@ def _store_messages(
                 )
     update_rows(session, Message, again)
     return ids
+
+
+def _replace_copies(
+    session: Session, conversation: Conversation, ids: Mapping[str, int], stored: Mapping[str, Stored]
+) -> set[int]:
+    """Keep the new copy of a mail where it was chosen: the stored one lost more on its way. Return the mails' ids."""
+    chosen = [one for one in conversation.messages if one.raw and one.message_id in stored]
+    update_rows(session, Message, [{"id": ids[one.message_id]} | _but_lists(mail_columns(one)) for one in chosen])
+    return {ids[one.message_id] for one in chosen}
+
+
+def _but_lists(columns: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if name != "lists"}
 
 
 def _store_series(session: Session, conversation: Conversation, plan: Plan) -> list[int]:
@@ -214,7 +228,7 @@ def _store_keys(session: Session, plan: Plan, known: set[str], revisions: Sequen
 
 
 def _store_patches(
-    session: Session, conversation: Conversation, plan: Plan, ids: Mapping[str, int]
+    session: Session, conversation: Conversation, plan: Plan, ids: Mapping[str, int], better: set[int]
 ) -> tuple[dict[tuple[int, int], int], set[int]]:
     """Insert, change and delete patches; return their ids by revision and position, and which now hold another mail."""
     at: dict[tuple[int, int], int] = {(p["revision_id"], p["position"]): key for key, p in plan.shelf.patches.items()}
@@ -228,7 +242,7 @@ def _store_patches(
                 fresh.append(patch_columns(row, patch, ids))
             else:
                 kept.add(old["id"])
-                if now != (old["message_pk"], old["title"], old["inherited_from"]):
+                if now != (old["message_pk"], old["title"], old["inherited_from"]) or now[0] in better:
                     changed.append({"id": old["id"]} | patch_columns(row, patch, ids))
     gone = {key for key, one in plan.shelf.patches.items() if one["revision_id"] not in plan.left} - kept
     if gone:

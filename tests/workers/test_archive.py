@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
 
 from app.db.models import Inbox, Message, Revision
 from app.demo.archive import Archive
@@ -120,6 +121,20 @@ def test_a_mail_that_came_through_two_lists_is_one_message_of_both(sessions, tmp
     with sessions() as session:
         (row,) = session.scalars(select(Message)).all()
     assert row.lists == ["bpf.vger.kernel.org", "netdev.vger.kernel.org"]
+
+
+def test_of_two_copies_the_one_that_lost_less_is_kept_whichever_came_first(sessions, tmp_path):
+    clean = next(raw for raw in mails_of(1) if b" 1/8]" in raw)
+    mangled = clean.replace(b"\n-- \n", b"\n_______________\nlist mailing list\nlist@lists.example.org\n")
+    for copies in ((mangled, clean), (clean, mangled)):
+        for at, raw in enumerate(copies):
+            box = tmp_path / f"{at}.eml"
+            box.write_bytes(raw)
+            ingest_archive(sessions, str(box), cache_dir=tmp_path)
+        with sessions() as session:
+            (row,) = session.scalars(select(Message).options(undefer(Message.raw))).all()
+        assert row.raw == clean
+        assert row.body == parse_message(clean).body
 
 
 def test_what_is_no_archive_is_said(sessions, tmp_path):
