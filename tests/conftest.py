@@ -21,7 +21,7 @@ from app.db.migrate import upgrade
 from app.db.session import Sessions, make_engine, make_sessions
 
 TEMPLATE = "reroll_template"
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 MEMORY = Path("/dev/shm")  # a database is made there in a hundredth of a second, on a disk in two tenths
 ROOM = 1 << 30  # bytes; containers have 64 MB there, too little
 _numbers = count(1)
@@ -62,13 +62,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def fresh_database(cluster: Cluster) -> Iterator[str]:
-    """Yield the URL of a new migrated database, dropped afterwards."""
+def fresh_database(cluster: Cluster, template: str = TEMPLATE) -> Iterator[str]:
+    """Yield the URL of a new database, a copy of a template to which nobody is connected; dropped afterwards."""
     name = f"test_{next(_numbers)}"
+    creation = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")  # half the time of the default
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
-        )
+        connection.execute(creation.format(sql.Identifier(name), sql.Identifier(template)))
         try:
             yield cluster.url(name)
         finally:

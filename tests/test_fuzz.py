@@ -10,6 +10,8 @@ from bench.mutation import Mutator
 
 EXAMPLE = fuzz.SEEDS[-1:]
 
+pytestmark = pytest.mark.tools
+
 
 def test_mutated_mails_are_read_and_accounted_for():
     tally = fuzz.run(600, seed=7, seeds=fuzz.read_seeds(EXAMPLE))

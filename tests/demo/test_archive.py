@@ -17,6 +17,8 @@ from app.domain.message import parse_message, split_mbox
 from app.errors import InfrastructureError
 from tests.mails import mail
 
+pytestmark = pytest.mark.tools
+
 
 def thread(archive: Archive, message_id: str) -> list[str]:
     answer = httpx.get(f"{archive.origin}/{message_id}/t.mbox.gz")

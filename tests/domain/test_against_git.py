@@ -69,7 +69,7 @@ def test_a_mutated_patch(tmp_path: Path) -> None:
     heading = HEAD.count("\n")
     agreed = 0
 
-    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(st.sampled_from(seeds), MUTATIONS)
     def check(lines: list[str], mutations: list[tuple[str, float, int]]) -> None:
         nonlocal agreed

@@ -41,33 +41,50 @@ class Site:
             yield client
 
 
-def _site(url: str) -> Site:
-    engine = make_engine(url)
-    with make_sessions(engine)() as session:
-        example = add_example(session)
-        bearer = tokens.create(session, "the tests")
-        session.commit()
-    engine.dispose()
-    app = create_app(Settings(database_url=url))
-    app.state.now = lambda: NOW
-    return Site(app=app, example=example, bearer=bearer)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filled:
+    """A database with the example that others are copied from, and what is in it."""
+
+    name: str
+    example: Example
+    bearer: str
+
+    @contextmanager
+    def site(self, cluster: Cluster) -> Iterator[Site]:
+        """Yield the application on a copy."""
+        with fresh_database(cluster, self.name) as url:
+            app = create_app(Settings(database_url=url))
+            app.state.now = lambda: NOW
+            yield Site(app=app, example=self.example, bearer=self.bearer)
+            app.state.engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def site(cluster: Cluster) -> Iterator[Site]:
-    """Yield the application on the example; shared, so that nothing may be written."""
+def filled(cluster: Cluster) -> Iterator[_Filled]:
+    """Yield the example in a database, made once: it takes some hundred statements."""
     with fresh_database(cluster) as url:
-        site = _site(url)
+        engine = make_engine(url)
+        with make_sessions(engine)() as session:
+            example = add_example(session)
+            bearer = tokens.create(session, "the tests")
+            session.commit()
+            session.expunge_all()
+        engine.dispose()
+        yield _Filled(name=url.partition("?")[0].rpartition("/")[2], example=example, bearer=bearer)
+
+
+@pytest.fixture(scope="session")
+def site(cluster: Cluster, filled: _Filled) -> Iterator[Site]:
+    """Yield the application on the example; shared, so that nothing may be written."""
+    with filled.site(cluster) as site:
         yield site
-        site.app.state.engine.dispose()
 
 
 @pytest.fixture
-def own_site(database: str) -> Iterator[Site]:
+def own_site(cluster: Cluster, filled: _Filled) -> Iterator[Site]:
     """Yield the application on the example in a database of the test's own."""
-    site = _site(database)
-    yield site
-    site.app.state.engine.dispose()
+    with filled.site(cluster) as site:
+        yield site
 
 
 @pytest.fixture

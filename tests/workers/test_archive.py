@@ -16,6 +16,7 @@ from app.errors import InfrastructureError, NotFoundError, SubmissionError
 from workers import archive as workers_archive
 from workers.archive import ingest_archive
 
+pytestmark = pytest.mark.tools
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "thread"
 
 

@@ -14,7 +14,7 @@ from app.services.rerun import rerun
 from tests.workers.doubles import Folder, git, post
 from tests.workers.test_tasks import House
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 
 
 @dataclass

@@ -14,7 +14,7 @@ from workers.adapters import git as adapter
 from workers.adapters.git import OLD_MTIME, Trees
 from workers.ports import Base
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 
 ENV = {
     "PATH": os.environ["PATH"],

@@ -18,7 +18,7 @@ from workers.adapters.kbuild import Builder
 from workers.adapters.workshop import Workshop
 from workers.ports import Image
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 BPF = "tools/testing/selftests/bpf"
 CORE = 'const char banner[] = "made of the base";\n'
 

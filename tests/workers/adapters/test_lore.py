@@ -24,7 +24,7 @@ from workers.adapters import lore, lore_pace
 from workers.adapters.lore import LoreClient, escape_message_id, gunzip
 from workers.adapters.lore_pace import Pace, retry_after_seconds
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 
 ORIGIN = "https://archive.example.org/bpf"
 THREAD = f"{ORIGIN}/x@example.org/t.mbox.gz"

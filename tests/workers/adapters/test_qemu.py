@@ -8,7 +8,7 @@ from workers.adapters import accelerator, qemu
 from workers.adapters.images import META, PARTS
 from workers.ports import Ending, Image
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 READY = """echo '@@reroll {"event":"ready"}' >&$results"""
 DONE = """echo '@@reroll {"event":"done"}' >&$results"""
 

@@ -13,7 +13,7 @@ from tests.workers.test_tasks import House
 from workers.adapters.git import Trees
 from workers.adapters.range_diff import Differ
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from workers.adapters.lore import LoreClient
 from workers.steps import fetch
 from workers.steps.fetch import Fetched, fetch_conversation
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 
 URL = "https://archive.example.org/bpf"
 TITLE = "bpf: Teach maps to frob themselves"
