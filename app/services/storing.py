@@ -1,6 +1,6 @@
 """What a conversation says, as rows: the new ones sent together, the changed ones changed, the others left alone."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,9 +38,12 @@ class Shelf:
     patches: Rows
     owner: Mapping[int, int]
 
-    def patches_of(self, revision_id: int | None) -> dict[int, dict[str, Any]]:
-        """Return the stored patches of a revision, by position."""
-        return {one["position"]: one for one in self.patches.values() if one["revision_id"] == revision_id}
+    def patches_of(self) -> dict[int, list[dict[str, Any]]]:
+        """Return the stored patches by revision."""
+        found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for one in self.patches.values():
+            found[one["revision_id"]].append(one)
+        return found
 
 
 PATCH_COLUMNS = (Patch.id, Patch.revision_id, Patch.position, Patch.message_pk, Patch.title, Patch.inherited_from)
@@ -69,7 +72,9 @@ class Plan:
         self.series_of = self._home(conversation.series)
         self.left = shelf.revisions.keys() - self.row_of.values()
         self.empty = near.series - set(self.series_of.values())
-        self.moves = bool(self.left) or any(map(self._patches_move, self._known(conversation)))
+        stored = shelf.patches_of()
+        known = [one for each in conversation.series for one in each.revisions if root_id(one) in self.row_of]
+        self.moves = bool(self.left) or any(self._patches_move(one, stored[self.row_of[root_id(one)]]) for one in known)
 
     def _match(self, revisions: Sequence[domain.Revision]) -> None:
         by_root = {one["root_id"]: key for key, one in self.shelf.revisions.items()}
@@ -100,15 +105,9 @@ class Plan:
                 homes[name] = home
         return homes
 
-    def _known(self, conversation: Conversation) -> list[domain.Revision]:
-        return [one for each in conversation.series for one in each.revisions if root_id(one) in self.row_of]
-
-    def _patches_move(self, revision: domain.Revision) -> bool:
+    def _patches_move(self, revision: domain.Revision, stored: Sequence[Mapping[str, Any]]) -> bool:
         now = {one.position: self._near.mails.get(one.message.message_id) for one in revision.patches}
-        stored = self.shelf.patches_of(self.row_of[root_id(revision)])
-        return any(
-            (mail := now.get(position)) is None or mail.id != one["message_pk"] for position, one in stored.items()
-        )
+        return any((mail := now.get(one["position"])) is None or mail.id != one["message_pk"] for one in stored)
 
 
 def store(
@@ -211,11 +210,11 @@ def _store_revisions(
 
 def _store_keys(session: Session, plan: Plan, known: set[str], revisions: Sequence[domain.Revision]) -> None:
     rows, stale = [], []
+    stored = Counter(plan.shelf.owner.values())
     for revision in revisions:
         name, row = root_id(revision), plan.row_of[root_id(revision)]
         if name in known:
-            old = {key for key, owner in plan.shelf.owner.items() if owner == row}
-            if len(old) == len(own_mails(revision)):
+            if stored[row] == len(own_mails(revision)):
                 continue
             stale.append(row)
         links = {f"link {each.message_id}" for one in own_mails(revision)[:1] for each in revision_links(one)}
