@@ -23,7 +23,7 @@ class Area:
     tests: tuple[str, ...]
 
 
-QUICK_AREAS = (
+AREAS = (
     Area(prefix="kernel/bpf/log.c", tests=("verifier_log", "log_buf", "log_fixup")),
     Area(prefix="kernel/bpf/bpf_iter.c", tests=("bpf_iter", "bpf_iter_*")),
     Area(prefix="kernel/bpf/map_iter.c", tests=("bpf_iter",)),
@@ -37,14 +37,6 @@ QUICK_AREAS = (
     Area(prefix="tools/lib/bpf/", tests=("libbpf_*", "global_data_init", "bpf_obj_*")),
 )
 """What a change of the code itself asks for when the answer has to come within a minute or two."""
-
-FULL_AREAS = (
-    *QUICK_AREAS,
-    Area(prefix="kernel/bpf/verifier.c", tests=("verifier_*", "verif_scale_*", "align")),
-    Area(prefix="kernel/bpf/btf.c", tests=("btf*",)),
-    Area(prefix="tools/lib/bpf/btf", tests=("btf*",)),
-)
-"""The same with all the time that it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +68,13 @@ class Selection:
         return tuple(test.name for test in self.tests)
 
 
-def select(
-    files: Sequence[str], tree: TreeIndex, core: Sequence[str], *, areas: Sequence[Area] = QUICK_AREAS
-) -> Selection:
+def select(files: Sequence[str], tree: TreeIndex, core: Sequence[str]) -> Selection:
     """Choose the tests for a series.
 
     Args:
         files: paths in the tree that the series touches.
         tree: the selftests of the patched tree, or those of the base for a baseline: what is not in it is left out.
         core: names or globs of tests that are always run.
-        areas: which code asks for which tests.
     """
     reasons: dict[str, str] = {}
     own = [path.removeprefix(SELFTESTS) for path in files if path.startswith(SELFTESTS)]
@@ -100,7 +89,7 @@ def select(
             continue
         reasons |= {test: reason for test in tests if test not in reasons}
     every = tree.tests
-    for area in areas:
+    for area in AREAS:
         touched = next((path for path in files if path.startswith(area.prefix)), None)
         if touched is not None:
             reasons |= {test: f"{touched} is changed" for test in _matching(every, area.tests) if test not in reasons}

@@ -7,7 +7,6 @@ import pytest
 
 from app.domain.buildlog import compiler_errors
 from app.domain.console import scan_console
-from app.domain.log_diff import diff_logs
 from app.domain.results_document import results_document
 from app.domain.selftests_index import index_tree
 from app.domain.testlog.excerpt import explain
@@ -39,7 +38,6 @@ READERS: dict[str, Callable[[str], object]] = {
     "explain": lambda text: explain(text.split("\n")),
     "check": lambda text: find_check(text.split("\n")),
     "index": index,
-    "diff": lambda text: diff_logs(text.split("\n"), text[::-1].split("\n")),
 }
 NASTY = [
     repeated(" "),
