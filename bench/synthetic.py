@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 LORE = PROJECT.parent / "shared" / "lore"
 _SUBJECT = re.compile(rb"^(Subject: (?:Re: )*(?:\[[^\]]*\]\s*)*)", re.MULTILINE | re.IGNORECASE)
 _FROM = re.compile(rb'^From: (?:"?([^"<\n]*?)"? ?<)?', re.MULTILINE)
+_LIKE_AN_ID = re.compile(rb"[^\s<>/\"()]+@[^\s<>/\"()]+")
 _ADDED = re.compile(rb"^((?:> ?)*\+)(?!\+\+ )", re.MULTILINE)
 
 
@@ -30,15 +31,14 @@ def archive(mails: int, *, start: int = 0) -> Iterator[bytes]:
     # A text that is packed would stay the same in all copies, and be found to be one patch sent again and again.
     originals = [raw for thread in threads for raw in thread if b"base64" not in raw]
     originals.sort(key=lambda raw: str(parse_message(raw).date))
-    ids = {parse_message(raw).message_id.encode() for raw in originals}
-    known = re.compile(b"|".join(re.escape(one) for one in sorted(ids, key=len, reverse=True)))
-    copies = (_told_apart(raw, number, known) for number in count(start) for raw in originals)
+    ids = frozenset(parse_message(raw).message_id.encode() for raw in originals)
+    copies = (_told_apart(raw, number, ids) for number in count(start) for raw in originals)
     return islice(copies, mails)
 
 
-def _told_apart(raw: bytes, number: int, ids: re.Pattern[bytes]) -> bytes:
+def _told_apart(raw: bytes, number: int, ids: frozenset[bytes]) -> bytes:
     mark = b"%x" % (number * 2654435761 % (1 << 32))  # neighbours are as unlike as any two
-    raw = ids.sub(lambda found: mark + b"." + found[0], raw)
+    raw = _LIKE_AN_ID.sub(lambda found: mark + b"." + found[0] if found[0] in ids else found[0], raw)
     raw = _SUBJECT.sub(rb"\g<1>" + mark * 3 + b" ", raw, count=1)
     raw = _FROM.sub(
         lambda found: b'From: "%s %s" <%s.' % (found[1], mark, mark) if found[1] else b"From: " + mark, raw, 1
