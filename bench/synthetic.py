@@ -7,12 +7,14 @@ from itertools import count, islice
 from pathlib import Path
 
 from app.domain.message import parse_message, split_mbox
+from app.domain.patch_id import patch_id
 
 PROJECT = Path(__file__).resolve().parents[1]
 LORE = PROJECT.parent / "shared" / "lore"
 _SUBJECT = re.compile(rb"^(Subject: (?:Re: )*(?:\[[^\]]*\]\s*)*)", re.MULTILINE | re.IGNORECASE)
 _FROM = re.compile(rb'^From: (?:"?([^"<\n]*?)"? ?<)?', re.MULTILINE)
 _LIKE_AN_ID = re.compile(rb"[^\s<>/\"()]+@[^\s<>/\"()]+")
+_CHANGE_ID = re.compile(rb"^((?:> ?)*(?:prerequisite-)?change-id: *)", re.MULTILINE | re.IGNORECASE)
 _ADDED = re.compile(rb"^((?:> ?)*\+)(?!\+\+ )", re.MULTILINE)
 
 
@@ -28,12 +30,23 @@ def some_threads() -> tuple[list[tuple[bytes, ...]], str]:
 def archive(mails: int, *, start: int = 0) -> Iterator[bytes]:
     """Yield mails in the order of an archive: copies of some threads, the mails of each by date."""
     threads, _ = some_threads()
-    # A text that is packed would stay the same in all copies, and be found to be one patch sent again and again.
-    originals = [raw for thread in threads for raw in thread if b"base64" not in raw]
-    originals.sort(key=lambda raw: str(parse_message(raw).date))
+    originals = [raw for thread in threads for raw in thread]
     ids = frozenset(parse_message(raw).message_id.encode() for raw in originals)
+    originals = [raw for raw in originals if _can_be_told_apart(raw, ids)]
+    originals.sort(key=lambda raw: str(parse_message(raw).date))
     copies = (_told_apart(raw, number, ids) for number in count(start) for raw in originals)
     return islice(copies, mails)
+
+
+def _can_be_told_apart(raw: bytes, ids: frozenset[bytes]) -> bool:
+    """Whether no copy would be taken for another: packed texts and encoded subjects stay the same in all of them."""
+    one, other = (parse_message(_told_apart(raw, number, ids)) for number in (1, 2))
+    return (
+        one.message_id != other.message_id
+        and one.author.key != other.author.key
+        and one.subject != other.subject
+        and (one.diff is None or other.diff is None or patch_id(one.diff) != patch_id(other.diff))
+    )
 
 
 def _told_apart(raw: bytes, number: int, ids: frozenset[bytes]) -> bytes:
@@ -43,4 +56,5 @@ def _told_apart(raw: bytes, number: int, ids: frozenset[bytes]) -> bytes:
     raw = _FROM.sub(
         lambda found: b'From: "%s %s" <%s.' % (found[1], mark, mark) if found[1] else b"From: " + mark, raw, 1
     )
+    raw = _CHANGE_ID.sub(rb"\g<1>" + mark + b"-", raw)
     return _ADDED.sub(rb"\g<1>" + mark + b" ", raw)
