@@ -12,7 +12,7 @@ from app.domain.patch_id import patch_id
 from app.errors import NotFoundError
 from app.services.rerun import rerun
 from tests.workers.doubles import Folder, git, post
-from tests.workers.test_tasks import House
+from tests.workers.house import House
 
 pytestmark = [pytest.mark.anyio, pytest.mark.tools]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.web.conftest import Site
-from tests.web.pages.test_pages import shape
+from tests.web.pages.shape import shape
 
 pytestmark = pytest.mark.anyio
 

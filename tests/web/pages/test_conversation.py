@@ -10,7 +10,8 @@ from app.domain.message import split_mbox
 from tests import factories as make
 from tests.factories import NOW
 from tests.web.conftest import Site
-from tests.web.pages.test_pages import shape, statements
+from tests.web.pages.shape import shape
+from tests.web.pages.test_pages import statements
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from app.web.security import COOKIE
 from tests.web.conftest import SAME_ORIGIN, Site
-from tests.web.pages.test_pages import Shape, shape
+from tests.web.pages.shape import Shape, shape
 from tests.web.works import Works, add_works
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from app.web.security import COOKIE
 from tests import factories as make
 from tests.example import ASKED
 from tests.web.conftest import SAME_ORIGIN, Site
-from tests.web.pages.test_pages import shape
+from tests.web.pages.shape import shape
 
 pytestmark = pytest.mark.anyio
 BPF_CI = ("", "bot+bpf-ci@kernel.org")

@@ -8,7 +8,7 @@ from app.domain.attestation import Check, Scheme, Signature
 from app.services import attestation
 from tests import factories as make
 from tests.web.conftest import Site
-from tests.web.pages.test_pages import shape
+from tests.web.pages.shape import shape
 
 pytestmark = pytest.mark.anyio
 

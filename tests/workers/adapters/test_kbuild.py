@@ -9,7 +9,7 @@ import pytest
 
 from app.config import ProfileSettings, TreeSettings
 from app.errors import BuildFailedError, InfrastructureError
-from tests.workers.adapters.test_git import Upstream
+from tests.workers.adapters.upstream import Upstream
 from workers.adapters import locks
 from workers.adapters.clearing import LOCK
 from workers.adapters.git import Trees

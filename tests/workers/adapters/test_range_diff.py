@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.errors import InfrastructureError
-from tests.workers.adapters.test_git import ENV, LINES, Upstream
+from tests.workers.adapters.upstream import ENV, LINES, Upstream
 from workers.adapters import range_diff as adapter
 from workers.adapters.git import Trees
 from workers.adapters.range_diff import Differ

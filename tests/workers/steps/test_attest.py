@@ -13,7 +13,7 @@ from app.db.queries.attestations import signatures_of
 from app.domain.attestation import Check, Scheme, Signature
 from app.domain.outcome import Verdict
 from tests.factories import add_message, add_thread
-from tests.workers.test_tasks import House
+from tests.workers.house import House
 from workers.adapters.signatures import Signatures
 from workers.steps import attest as step
 from workers.steps.attest import attest

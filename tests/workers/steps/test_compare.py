@@ -9,7 +9,7 @@ from app.domain.outcome import Step as StepName
 from app.errors import FencedError, InfrastructureError
 from app.services import differences
 from app.services.rerun import rerun
-from tests.workers.test_tasks import House
+from tests.workers.house import House
 from workers.adapters.git import Trees
 from workers.adapters.range_diff import Differ
 

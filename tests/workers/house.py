@@ -1,0 +1,117 @@
+"""The line of a worker with doubles for the archive, the build and the machine; git and PostgreSQL are real."""
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import joinedload
+
+from app.config import Settings
+from app.db.models import (
+    Change,
+    Revision,
+    Run,
+    Test,
+)
+from app.domain.message import parse_message
+from app.services import tracking
+from app.services.rerun import rerun
+from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, Unsigned, make_tree, post, progs
+from workers.adapters.git import Trees
+from workers.adapters.range_diff import Differ
+from workers.context import Context
+from workers.ports import Ending
+from workers.tasks import make_app
+
+GOOD = progs(("bpf_iter/ksym", "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK"))
+
+
+def plain_script(source, tests, count):
+    """A `bad` line makes bpf_iter/ksym fail, `flaky` only in the first boot, `panic` ends the machine."""
+    once = "once" in source and count > 0
+    if "panic" in source and not once:
+        return GOOD[:4], Ending.PANIC
+    if "hang" in source and not once:
+        return [], Ending.NO_BOOT
+    if "slow" in source and not once:
+        return GOOD[:4], Ending.TIME_LIMIT
+    fails = "bad" in source or ("flaky" in source and count == 0)
+    results = [("bpf_iter/ksym", "FAIL" if fails else "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK")]
+    if "new_test" in source:
+        results.append(("log_buf/new", "FAIL" if "broken_new_test" in source else "OK"))
+    return progs(*[one for one in results if one[0].partition("/")[0] in tests]), Ending.FINISHED
+
+
+class House:
+    """One worker's world: a tree, an archive, a scripted builder and machine, and the queue run until it is empty."""
+
+    def __init__(self, settings: Settings, sessions, folder):
+        self.tree = make_tree(folder / "tree")
+        self.repository = folder / "tree"
+        self.settings = settings.model_copy(update={"trees": (self.tree,)})
+        self.sessions = sessions
+        self.archive = Folder()
+        self.builder = ScriptedBuilder(folder)
+        self.machine = ScriptedMachine(self.builder, plain_script)
+        trees = Trees(folder / "trees")
+        self.context = Context(
+            settings=self.settings,
+            sessions=sessions,
+            worker="here/1",
+            pool="default",
+            archive=self.archive,
+            trees=trees,
+            differ=Differ(trees.git),
+            builder=self.builder,
+            machine=self.machine,
+            mailer=None,
+            signatures=Unsigned(),
+            machine_facts={},
+        )
+
+    def posted(self, version, *edits):
+        self.archive.threads.append(post(self.repository, version, edits))
+        return parse_message(self.archive.threads[-1][0]).message_id
+
+    async def work(self):
+        """Take jobs until none is left; those put off for later are pulled forward."""
+        app = make_app(str(self.settings.database_url))
+        async with app.open_async():
+            for _ in range(20):
+                await app.run_worker_async(
+                    queues=["default"],
+                    wait=False,
+                    additional_context={"context": self.context},
+                    install_signal_handlers=False,
+                    listen_notify=False,
+                )
+                with self.sessions.begin() as session:
+                    moved = session.execute(
+                        text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' RETURNING id")
+                    ).all()
+                if not moved:
+                    return
+        raise AssertionError("the queue does not come to an end")
+
+    async def track(self, message_id):
+        with self.sessions.begin() as session:
+            tracking.track(session, message_id, requested_by="tests")
+        await self.work()
+
+    async def rerun(self, **how):
+        """Run the first revision again; return that run when it has ended."""
+        with self.sessions.begin() as session:
+            again = rerun(session, self.settings, revision_id=1, requested_by="tests", **how)[0].id
+        await self.work()
+        with self.sessions() as session:
+            return session.get_one(Run, again, options=[joinedload(Run.baseline)])
+
+    def run(self, label):
+        with self.sessions() as session:
+            return session.scalars(
+                select(Run).join(Revision, Run.revision_id == Revision.id).where(Revision.label == label)
+            ).one()
+
+    def changes(self, run):
+        with self.sessions() as session:
+            rows = session.execute(
+                select(Test.name, Change.kind).join(Test, Change.test_id == Test.id).where(Change.run_id == run.id)
+            )
+            return dict(rows.all())
