@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -102,9 +102,16 @@ class ListSettings(_Section):
 
 
 class ProfileSettings(_Section):
-    """A named way to test. `config` names shipped fragments, `core` tests that always run, `pool` who runs it."""
+    """A named way to test. `config` names shipped fragments, `core` tests that always run, `pool` who runs it.
+
+    `patches` says what is done with each patch of a series on its own, in order: nothing, built, or built and the
+    selected tests run. `warnings` is make's W= for those builds. A baseline older than `baseline_age` is made again.
+    """
 
     pool: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    patches: Literal["off", "build", "test"] = "test"
+    warnings: int = Field(default=0, ge=0, le=3)
+    baseline_age: Seconds = timedelta(days=7)
     config: tuple[str, ...] = ("bpf-quick.config",)
     core: tuple[str, ...] = CORE_TESTS
     cpus: int = Field(default=2, ge=1)
@@ -116,6 +123,10 @@ class ProfileSettings(_Section):
     build_memory_mb: int = Field(default=8192, ge=1024)
     build_processes: int = Field(default=2048, ge=64)
     jobs: int = Field(default=0, ge=0)
+
+    def inputs(self) -> dict[str, Any]:
+        """Return what results of this profile depend on, as JSON: what must be equal for two runs to be compared."""
+        return self.model_dump(mode="json", exclude={"pool", "patches", "warnings", "baseline_age"})
 
 
 class MailMode(StrEnum):

@@ -23,6 +23,8 @@ from app.supervisor import Supervisor
 TREE = TreeSettings(name="linux-6.12", url="debian:linux-source-6.12")
 WANTED_PORT = 8000
 LIST = "bpf-example@lists.example.org"
+PROFILE = "demo"
+"""The default profile, but that each patch is only built on its own: a demo is to be over soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +82,8 @@ def _settings(state: Path, *, origin: str, smtp_port: int) -> Settings:
         listen_port=port,
         lore=LoreSettings(origin=origin, pause=timedelta(0), cache_for=timedelta(0)),
         trees=(TREE,),
-        profiles={ours.default_profile: ours.profiles[ours.default_profile]},
-        default_profile=ours.default_profile,
+        profiles={PROFILE: ours.profiles[ours.default_profile].model_copy(update={"patches": "build"})},
+        default_profile=PROFILE,
         mail=MailSettings(mode=MailMode.SEND, port=smtp_port, to=(LIST,)),
     )
 

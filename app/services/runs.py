@@ -64,7 +64,7 @@ def inputs_key(profile: ProfileSettings, files: Sequence[str], first: Sequence[s
     That is the profile, the selection, and what is applied first (the Message-IDs of the patches, in order): what a
     prerequisite breaks is broken on both sides, and no one's doing.
     """
-    known: dict[str, Any] = {"profile": profile.model_dump(mode="json"), "files": sorted(files)}
+    known: dict[str, Any] = {"profile": profile.inputs(), "files": sorted(files)}
     if first:
         known["first"] = list(first)
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
