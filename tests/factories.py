@@ -345,6 +345,7 @@ def add_change(session: Session, run: Run, name: str, kind: ChangeClass, reason:
         ChangeClass.NEW_PASS: (None, Outcome.PASS),
         ChangeClass.DISAPPEARED: (Outcome.PASS, None),
         ChangeClass.NOT_RUN: (Outcome.PASS, None),
+        ChangeClass.IGNORED: (Outcome.PASS, Outcome.FAIL),
     }
     base, patched = sides[kind]
     change = Change(

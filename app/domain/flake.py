@@ -1,6 +1,26 @@
-"""How often a test fails: a rate with the interval that the number of runs allows."""
+"""How often a test fails by itself: a rate with the interval that the number of runs allows, and what follows from it.
 
-from math import sqrt
+A series is blamed for a test that has failed by itself before only when that no longer explains what was seen. The
+first failure on the patched side is what made the test a suspect, among hundreds, so it proves nothing; the runs again
+do. If each of them fails, by a rate as high as the test's history allows (the upper end of the interval), that happens
+by chance with `rate ** runs`; a series is blamed below CHANCE. Until then the test is run again: a wrong accusation
+costs more than a slow answer, and a regression of a test that once flaked does not vanish, it only takes more runs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import ceil, log, sqrt
+
+from app.domain.outcome import Outcome
+
+CHANCE = 0.01
+"""At most one fluke in a hundred is taken for a regression: with ten tests that fail one run in twenty, two series in
+five meet such a fluke, so that one series in 250 at most is wrongly accused."""
+USUAL_RUNS = 2
+"""How often a suspect is run again on each side (docs/ARCHITECTURE.md); enough for one that never failed by itself."""
+MOST_RUNS = 8
+"""A test that may fail by itself in more than half of its runs would take more; it is called flaky instead."""
 
 _Z = 1.959963984540054
 """The standard normal's 97.5 % point: 95 % of intervals made so hold the true rate."""
@@ -27,3 +47,102 @@ def interval(failures: int, runs: int) -> str:
     """Return the interval in whole per cent, as in "4-11 %" with an en dash."""
     low, high = wilson(failures, runs)
     return f"{low * 100:.0f}\N{EN DASH}{high * 100:.0f} %"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A test's outcomes on one unpatched tree: `base` names it (commit and prerequisites)."""
+
+    base: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def runs(self) -> int:
+        """How many of them say something: neither skipped nor trouble of ours."""
+        return sum(one is Outcome.PASS or one.failed for one in self.outcomes)
+
+    @property
+    def failures(self) -> int:
+        """How many failed."""
+        return sum(one.failed for one in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a test did on unpatched trees: `failures` of `runs`, on `bases` different ones.
+
+    `broken` counts the bases that are left out because the test was broken on them rather than flaky.
+    """
+
+    failures: int = 0
+    runs: int = 0
+    bases: int = 0
+    broken: int = 0
+
+    @property
+    def flaky(self) -> bool:
+        """Whether it is known to fail by itself now and then."""
+        return 0 < self.failures < self.runs
+
+    @property
+    def rate(self) -> tuple[float, float]:
+        """The interval of its failure rate; 0 to 1 where it never ran."""
+        return wilson(self.failures, self.runs) if self.runs else (0.0, 1.0)
+
+    @property
+    def words(self) -> str:
+        """The figures for people: "failed 4 of 30 runs of unpatched trees (5-30 %)"."""
+        if not self.runs:
+            return "never run on an unpatched tree"
+        where = "run of an unpatched tree" if self.runs == 1 else "runs of unpatched trees"
+        if not self.failures:
+            return f"passed {self.runs:,} of {self.runs:,} {where}"
+        return f"failed {self.failures:,} of {self.runs:,} {where} ({interval(self.failures, self.runs)})"
+
+    def explains_failures(self, again: int) -> bool:
+        """Tell whether a test that fails by itself may have failed in each of `again` runs by chance."""
+        return self.flaky and self.rate[1] ** again >= CHANCE
+
+    def explains_passes(self, runs: int) -> bool:
+        """Tell whether a test that fails by itself may have passed in each of `runs` runs by chance."""
+        return self.flaky and (1 - self.rate[0]) ** runs >= CHANCE
+
+
+def runs_again(history: History) -> int:
+    """Return how often a suspect is run again on the patched side before a series is blamed for it.
+
+    As many failures in a row as chance does not explain, but USUAL_RUNS at least and MOST_RUNS at most.
+    """
+    if not history.flaky:
+        return USUAL_RUNS
+    return min(MOST_RUNS, max(USUAL_RUNS, ceil(log(CHANCE) / log(history.rate[1]))))
+
+
+def read_history(sightings: Iterable[Sighting]) -> History:
+    """Sum up what was seen on unpatched trees, given in the order of time, the oldest first; one base may come twice.
+
+    A base on which the test never passed was broken: that tells nothing of how often the test fails by itself. Only
+    where it failed once there, and passed on bases before and after, is it a failure like others.
+    """
+    seen: dict[str, tuple[Outcome, ...]] = {}
+    for one in sightings:
+        seen[one.base] = seen.get(one.base, ()) + one.outcomes
+    bases = [found for base, outcomes in seen.items() if (found := Sighting(base=base, outcomes=outcomes)).runs]
+    counted = [one for one, sound in zip(bases, _sound(bases), strict=True) if sound]
+    return History(
+        failures=sum(one.failures for one in counted),
+        runs=sum(one.runs for one in counted),
+        bases=len(counted),
+        broken=len(bases) - len(counted),
+    )
+
+
+def _sound(bases: Sequence[Sighting]) -> list[bool]:
+    """Tell of each base whether its results say how often the test fails by itself."""
+    passes = [one.failures < one.runs for one in bases]
+    before = list(accumulate(passes, initial=0))
+    total = before[-1]
+    return [
+        passed or (one.runs == 1 and 0 < passed_before < total)
+        for one, passed, passed_before in zip(bases, passes, before, strict=False)
+    ]

@@ -30,6 +30,7 @@ class ChangeClass(StrEnum):
     NEW_PASS = "new pass"  # noqa: S105 - no password
     DISAPPEARED = "disappeared"
     NOT_RUN = "not run"
+    IGNORED = "ignored"
     UNCHANGED = "unchanged"
 
     @property
@@ -58,6 +59,7 @@ class Step(StrEnum):
     BOOT = "boot"
     SELFTESTS = "selftests"
     JUDGE = "judge"
+    PATCHES = "patches"
     REPORT = "report"
 
 

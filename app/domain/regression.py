@@ -13,12 +13,18 @@ that fail on P and pass on B (`candidates`) are run again, alone, in fresh machi
     present         absent           disappeared
                     died before it   not run
 
+Two things beside the results have a say. A test whose history on unpatched trees explains what was seen as well as the
+series does (app/domain/flake.py) is flaky rather than regressed or fixed; and a failure that people said to ignore
+(app/domain/ignoring.py) is "ignored", whatever else it would be.
+
 A test that only sums up its subtests (`TestResult.aggregate`) is judged by them and never counted beside them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.domain.flake import History
+from app.domain.ignoring import Ignore
 from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult
 
 
@@ -40,6 +46,11 @@ class Observations:
     def failures(self) -> int:
         """In how many runs it failed."""
         return sum(outcome.failed for outcome in self.outcomes)
+
+    @property
+    def failing(self) -> bool:
+        """Whether it failed at all."""
+        return self.failures > 0
 
     @property
     def always_passes(self) -> bool:
@@ -82,7 +93,8 @@ Side = Mapping[TestKey, Observations]
 class Change:
     """A test's class and the evidence. `message` and `detail` explain the failure, on whichever side it is.
 
-    `confirmed`: the failure was seen in more than one machine. `reason` is for people.
+    `confirmed`: the failure was seen in more than one machine. `reason` is for people. `history` is what the test did
+    on unpatched trees, None where that was not asked for; `ignore` says why a failure is ignored.
     """
 
     key: TestKey
@@ -90,6 +102,8 @@ class Change:
     baseline: Observations
     patched: Observations
     reason: str
+    history: History | None = None
+    ignore: Ignore | None = None
 
     @property
     def confirmed(self) -> bool:
@@ -142,13 +156,25 @@ def candidates(baseline: Side, patched: Side) -> tuple[TestKey, ...]:
     )
 
 
+def swung(baseline: Side, patched: Side) -> tuple[TestKey, ...]:
+    """Return the tests that passed on one side and failed on the other, whose histories have a say. Sorted by name."""
+    both = sorted(key for key in baseline.keys() & patched.keys() if not patched[key].aggregate)
+    return tuple(key for key in both if _own(baseline[key]).failing is not patched[key].failing)
+
+
 def top_level(keys: Iterable[TestKey]) -> tuple[str, ...]:
     """Return the test_progs tests that give these results, each once, sorted: `bpf_iter` for `bpf_iter/ksym`."""
     return tuple(sorted({key.name.partition("/")[0] for key in keys}))
 
 
 def compare(
-    baseline: Side, patched: Side, *, baseline_complete: bool = True, patched_complete: bool = True
+    baseline: Side,
+    patched: Side,
+    *,
+    baseline_complete: bool = True,
+    patched_complete: bool = True,
+    histories: Mapping[TestKey, History] | None = None,
+    ignored: Mapping[TestKey, Ignore] | None = None,
 ) -> tuple[Change, ...]:
     """Class every test that either side has, sorted by name.
 
@@ -157,7 +183,10 @@ def compare(
         patched: side P.
         baseline_complete: B's first run reached its end, so that what is absent on B does not exist there.
         patched_complete: the same of P; when it is False, an absent test is not run rather than gone.
+        histories: what tests did on unpatched trees; those of `swung` have a say, where they are here.
+        ignored: the tests whose failures are ignored.
     """
+    histories, ignored = histories or {}, ignored or {}
     changes = []
     for key in sorted(baseline.keys() | patched.keys()):
         before, after = baseline.get(key, ABSENT), patched.get(key, ABSENT)
@@ -170,8 +199,30 @@ def compare(
             cls, reason = _absent_on_b(after, complete=baseline_complete and not before.missed)
         else:
             cls, reason = _on_both(before, after)
-        changes.append(Change(key=key, cls=cls, baseline=before, patched=after, reason=reason))
+        change = Change(key=key, cls=cls, baseline=before, patched=after, reason=reason, history=histories.get(key))
+        changes.append(_ignored(_with_history(change), ignored.get(key)))
     return tuple(changes)
+
+
+def _with_history(change: Change) -> Change:
+    """Return the change, called flaky where the test's history explains it as well as the series does."""
+    if change.history is None:
+        return change
+    by_chance = {
+        # The first failure made it a suspect, one among many, and proves nothing.
+        ChangeClass.REGRESSION: change.history.explains_failures(change.patched.failures - 1),
+        ChangeClass.FIXED: change.history.explains_passes(len(change.patched.telling)),
+    }.get(change.cls, False)
+    if not by_chance:
+        return change
+    return replace(change, cls=ChangeClass.FLAKY, reason=f"{change.reason}; {change.history.words}")
+
+
+def _ignored(change: Change, ignore: Ignore | None) -> Change:
+    if ignore is None or not change.patched.failing:
+        return change
+    reason = f"{ignore.words} ({change.reason})"
+    return replace(change, cls=ChangeClass.IGNORED, reason=reason, ignore=ignore)
 
 
 def _own(seen: Observations) -> Observations:

@@ -61,6 +61,8 @@ def _rest(by: Counter[ChangeClass]) -> list[str]:
         said.append(f"{plural(number, 'new test')} {'passes' if number == 1 else 'pass'}")
     if number := by[ChangeClass.FLAKY]:
         said.append(f"{plural(number, 'test')} {_is(number)} flaky")
+    if number := by[ChangeClass.IGNORED]:
+        said.append(f"{plural(number, 'failure')} {_is(number)} ignored")
     if number := by[ChangeClass.UNCHANGED] + by[ChangeClass.PRE_EXISTING]:
         said.append(f"{plural(number, 'test')} {_is(number)} as on the base")
     if number := by[ChangeClass.NOT_RUN]:

@@ -40,7 +40,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many tests are in each class; `compared` are those with a result on both sides."""
+    """How many tests are in each class; `compared` are those with a result on both sides that count."""
 
     regressions: int = 0
     new_failures: int = 0
@@ -50,6 +50,7 @@ class Counts:
     flaky: int = 0
     disappeared: int = 0
     not_run: int = 0
+    ignored: int = 0
     unchanged: int = 0
 
     @property
@@ -60,7 +61,7 @@ class Counts:
     @property
     def results(self) -> int:
         """Tests with a result on the patched side."""
-        return self.compared + self.new_failures + self.new_passes
+        return self.compared + self.new_failures + self.new_passes + self.ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +153,7 @@ def count(changes: Sequence[Change]) -> Counts:
         flaky=by[ChangeClass.FLAKY],
         disappeared=by[ChangeClass.DISAPPEARED],
         not_run=by[ChangeClass.NOT_RUN],
+        ignored=by[ChangeClass.IGNORED],
         unchanged=by[ChangeClass.UNCHANGED],
     )
 

@@ -29,7 +29,11 @@ MADE = {
     ChangeClass.PRE_EXISTING: FAILS,
     ChangeClass.DISAPPEARED: Chip(text="gone", tone=Tone.BAD),
     ChangeClass.NOT_RUN: NOT_RUN,
+    ChangeClass.IGNORED: Chip(text="ignored", tone=Tone.WARN),
 }
+
+EXPLAINED = {ChangeClass.FLAKY, ChangeClass.DISAPPEARED, ChangeClass.IGNORED}
+"""What the series is not blamed for, and still wants a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,7 @@ def _chip(column: Column, change: Change | None, outcome: Outcome | None, *, rep
 def _why(changes: Sequence[Change], labels: Mapping[int, str], facts: Facts) -> list[str]:
     said: dict[str, list[str]] = {}
     for change in sorted(changes, key=lambda one: one.run_id):
-        if change.reason and (change.kind.blamed or change.kind in {ChangeClass.FLAKY, ChangeClass.DISAPPEARED}):
+        if change.reason and (change.kind.blamed or change.kind in EXPLAINED):
             why = (change.message if change.kind.blamed else None) or change.reason
             said.setdefault(why, []).append(labels.get(change.run_id, ""))
     lines = [f"{', '.join(where)}: {reason}" for reason, where in said.items()][:3]

@@ -62,6 +62,7 @@ CLASSES = {
     ChangeClass.FIXED: Tone.GOOD,
     ChangeClass.NEW_PASS: Tone.NEW,
     ChangeClass.NOT_RUN: Tone.QUIET,
+    ChangeClass.IGNORED: Tone.WARN,
     ChangeClass.UNCHANGED: Tone.QUIET,
 }
 PLURALS = {

@@ -5,7 +5,9 @@ from app.db.models.attestation import Attestation
 from app.db.models.base import Base
 from app.db.models.decision import Decision, FormerPlace
 from app.db.models.difference import RangeDiff
+from app.db.models.ignore import Ignore
 from app.db.models.mail import Inbox, Message, MessageKind, Thread, ThreadState
+from app.db.models.patches import CheckState, PatchCheck, PatchTrial
 from app.db.models.report import Report, ReportState
 from app.db.models.review import Mark, MarkSays
 from app.db.models.run import (
@@ -27,9 +29,11 @@ __all__ = [
     "Attestation",
     "Base",
     "Change",
+    "CheckState",
     "Comment",
     "Decision",
     "FormerPlace",
+    "Ignore",
     "Inbox",
     "LogChunk",
     "Mark",
@@ -37,6 +41,8 @@ __all__ = [
     "Message",
     "MessageKind",
     "Patch",
+    "PatchCheck",
+    "PatchTrial",
     "RangeDiff",
     "Report",
     "ReportState",

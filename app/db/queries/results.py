@@ -18,6 +18,7 @@ GRAVITY = (
     ChangeClass.NEW_FAILURE,
     ChangeClass.DISAPPEARED,
     ChangeClass.FLAKY,
+    ChangeClass.IGNORED,
     ChangeClass.FIXED,
     ChangeClass.NEW_PASS,
     ChangeClass.PRE_EXISTING,

@@ -1,0 +1,70 @@
+"""Tests that people said to ignore for a while: which failures that covers."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from app.domain.outcome import TestKey
+
+FEWEST_LETTERS = 3
+"""A pattern names something: `*` alone would ignore every failure there is."""
+MOST_STARS = 5
+"""Each multiplies what it takes to look whether a name fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """Failures of `pattern` are ignored until `expires_at`, for a `reason`, with an `owner` who sees to it.
+
+    `pattern` is a test's name, where `*` stands for any characters and `?` for one; a test's name covers its subtests.
+    `suite`, `tree` and `profile` narrow it; None is any.
+    """
+
+    id: int
+    pattern: str
+    suite: str | None
+    tree: str | None
+    profile: str | None
+    reason: str
+    owner: str
+    expires_at: datetime
+
+    @property
+    def words(self) -> str:
+        """The entry in short, to follow "ignored": "until 2026-12-01, ann@example.org sees to it: flakes under TCG"."""
+        return f"until {self.expires_at:%Y-%m-%d}, {self.owner} sees to it: {self.reason}"
+
+    def covers(self, key: TestKey, *, tree: str, profile: str) -> bool:
+        """Tell whether a failure of this test is ignored."""
+        narrowed = ((self.suite, key.suite), (self.tree, tree), (self.profile, profile))
+        if any(wanted is not None and wanted != found for wanted, found in narrowed):
+            return False
+        return any(_compiled(self.pattern).fullmatch(name) for name in (key.name, key.name.partition("/")[0]))
+
+
+def ignored(entries: Iterable[Ignore], keys: Iterable[TestKey], *, tree: str, profile: str) -> Mapping[TestKey, Ignore]:
+    """Return of these tests the ignored ones, each with the entry that says so: of several the one that lasts longest.
+
+    `entries` are those in force.
+    """
+    longest = sorted(entries, key=lambda one: (one.expires_at, one.id), reverse=True)
+    covering = {key: (one for one in longest if one.covers(key, tree=tree, profile=profile)) for key in keys}
+    return {key: first for key, found in covering.items() if (first := next(found, None)) is not None}
+
+
+def problem_with(pattern: str) -> str | None:
+    """Return why a pattern cannot be taken, None if it can."""
+    if sum(one.isalnum() for one in pattern) < FEWEST_LETTERS:
+        return f"the pattern {pattern!r} names no test: beside * and ? it needs {FEWEST_LETTERS} letters or digits"
+    if pattern.count("*") > MOST_STARS:
+        return f"the pattern {pattern!r} has more than {MOST_STARS} stars"
+    return None
+
+
+@lru_cache(1000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # Not fnmatch, to which a bracket in a test's name would be a set of characters.
+    parts = (".*" if one == "*" else "." if one == "?" else re.escape(one) for one in re.sub(r"\*+", "*", pattern))
+    return re.compile("".join(parts), re.DOTALL)
