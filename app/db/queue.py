@@ -17,12 +17,16 @@ class Task(StrEnum):
     TRACK = "track"
     EXECUTE = "execute"
     JUDGE = "judge"
+    PATCHES = "patches"
     MAIL = "mail"
     ATTEST = "attest"
 
 
 class Priority:
-    """Higher goes first: mail, then judging, then what is short, then baselines (runs wait for them), then runs."""
+    """Higher goes first: mail, then judging, then what is short, then baselines (runs wait for them), then runs.
+
+    Single patches stand in line with the runs: before them other verdicts would wait, behind them the mails for ever.
+    """
 
     MAIL = 40
     TRACK = 30
@@ -30,6 +34,7 @@ class Priority:
     ATTEST = 15
     BASELINE = 10
     RUN = 0
+    PATCHES = 0
 
 
 def enqueue(session: Session, task: Task, *, pool: str, priority: int, pause_s: int = 0, **args: int | str) -> None:

@@ -24,10 +24,11 @@ class RunState(StrEnum):
 
 
 class AttemptKind(StrEnum):
-    """What an attempt tries: to get results, or to judge them."""
+    """What an attempt tries: to get results, to judge them, or, after that, each patch on its own."""
 
     EXECUTE = "execute"
     JUDGE = "judge"
+    PATCHES = "patches"
 
 
 class Run(Base):
