@@ -1,16 +1,15 @@
-"""The kernel's console -> what went wrong in it: panics, oopses, warnings and their like, cut out and named.
-
-The forms are those of kernel/panic.c, lib/bug.c, arch/x86/kernel/dumpstack.c, mm/kasan/report.c, lib/ubsan.c,
-kernel/locking/lockdep.c, kernel/rcu/tree_stall.h, kernel/hung_task.c, kernel/watchdog.c and mm/oom_kill.c.
-"""
+"""The kernel's console -> what went wrong in it: panics, oopses, warnings and their like, cut out and named."""
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from typing import Any
 
+from app.domain.complaints import KEYWORDS, LAST_WORDS, ConsoleKind, head_of, telling
 from app.domain.testlog.lines import LineSplitter, text_of
+
+__all__ = ["ConsoleEvent", "ConsoleKind", "ConsoleReport", "ConsoleScanner", "Decoded", "Place", "scan_console"]
 
 MAX_EVENTS = 200
 """Different events that are kept of one console."""
@@ -21,44 +20,37 @@ MAX_READ = 10_000
 _MAX_EXCERPT = 120
 _MAX_FRAMES = 64
 _FINGERPRINT_FRAMES = 5
+_LEAK_FRAMES = 3
 
 
-class ConsoleKind(StrEnum):
-    """What the kernel complained of."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A line of the source: `file` is a path of the tree."""
 
-    PANIC = "panic"
-    OOPS = "oops"
-    BUG = "BUG"
-    WARNING = "WARNING"
-    KASAN = "KASAN"
-    UBSAN = "UBSAN"
-    LOCKDEP = "lockdep"
-    RCU_STALL = "RCU stall"
-    HUNG_TASK = "hung task"
-    SOFT_LOCKUP = "soft lockup"
-    HARD_LOCKUP = "hard lockup"
-    OOM = "OOM"
-    LEAK = "memory leak"
+    function: str
+    file: str
+    line: int
 
-    @property
-    def depends_on_load(self) -> bool:
-        """Whether a slow or busy host alone can bring it about, so that it proves nothing by itself."""
-        return self in {
-            ConsoleKind.RCU_STALL,
-            ConsoleKind.HUNG_TASK,
-            ConsoleKind.SOFT_LOCKUP,
-            ConsoleKind.HARD_LOCKUP,
-            ConsoleKind.OOM,
-        }
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A frame and where it lies in the source: the innermost of inlined functions first, the real function last."""
+
+    frame: str
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleEvent:
     """One complaint.
 
-    `frames` are `function+0xoffset/0xsize`, innermost first, without the ones marked `?`. `excerpt` is the text from
-    its first line on (at most 120 lines). `line` counts from 1. `fingerprint` (16 hex digits) is the same for the same
-    complaint at other addresses, times and CPUs, and in other builds. `count` says how often it was seen.
+    `frames` are `function+0xoffset/0xsize`, innermost first, without the ones marked `?`; `decoded` are those of them
+    that were looked up in the debug information. `excerpt` is the text from its first line on (at most 120 lines).
+    `line` counts from 1. `fingerprint` (16 hex digits) is the same for the same complaint at other addresses, times and
+    CPUs, and in other builds. `count` says how often it was seen, `life` in which machine of the run first.
+
+    `test` is what ran when it was first seen; `perhaps` is the test that had ended just before, where it may have been
+    that one (results and console come by ports of their own, and no clock is common to both).
     """
 
     kind: ConsoleKind
@@ -68,6 +60,25 @@ class ConsoleEvent:
     line: int
     fingerprint: str
     count: int = 1
+    test: str | None = None
+    perhaps: str | None = None
+    life: int = 1
+    decoded: tuple[Decoded, ...] = ()
+
+    @classmethod
+    def stored(cls, one: Mapping[str, Any]) -> "ConsoleEvent":
+        """Return an event from the JSON object that was made of it, by an older version perhaps."""
+        decoded = tuple(
+            Decoded(frame=each["frame"], places=tuple(Place(**place) for place in each["places"]))
+            for each in one.get("decoded", ())
+        )
+        return cls(**{**one, "kind": ConsoleKind(one["kind"]), "frames": tuple(one["frames"]), "decoded": decoded})
+
+    @property
+    def exact_first(self) -> bool:
+        """Whether the first frame is where it happened rather than the return address of a call."""
+        heads = [line for line in self.excerpt.split("\n") if _RIP.match(line) or _WARNED_IN.match(line)]
+        return bool(self.frames) and any(self.frames[0] in line for line in heads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,55 +92,22 @@ class ConsoleReport:
 
 
 _PREFIX = re.compile(r"^(?:<\d>)?(?:\[ *\d+\.\d+\])?(?:\[ *[TC]\d+\])? ?")
-_HEADS: tuple[tuple[ConsoleKind, re.Pattern[str]], ...] = (
-    (ConsoleKind.PANIC, re.compile(r"^Kernel panic - not syncing: ?(.*)")),
-    (ConsoleKind.KASAN, re.compile(r"^BUG: (K(?:A|C|M)SAN: .*|KFENCE: .*)")),
-    (ConsoleKind.UBSAN, re.compile(r"^UBSAN: (.*)")),
-    (ConsoleKind.SOFT_LOCKUP, re.compile(r"^(?:watchdog: )?BUG: (soft lockup|workqueue lockup) - ")),
-    (ConsoleKind.HARD_LOCKUP, re.compile(r"^(?:NMI )?watchdog: .*(hard LOCKUP)", re.IGNORECASE)),
-    (ConsoleKind.RCU_STALL, re.compile(r"^rcu: INFO: (rcu_\w+ (?:self-)?detected (?:expedited )?stalls?)")),
-    (ConsoleKind.HUNG_TASK, re.compile(r"^INFO: (task \S+?):\d+ blocked for more than")),
-    (ConsoleKind.OOM, re.compile(r"^(\S+ invoked oom-killer)|^(?:Memory cgroup o|O)(ut of memory): Kill")),
-    (ConsoleKind.LEAK, re.compile(r"^kmemleak: (\d+ new suspected memory leaks)")),
-    (
-        ConsoleKind.LOCKDEP,
-        re.compile(
-            r"^(?:WARNING: |\[ BUG: )((?:possible (?:circular locking|recursive locking|irq lock inversion|unsafe)"
-            r"|inconsistent lock state|suspicious RCU usage|lock held when|bad unlock balance|Invalid wait context"
-            r"|\S+-safe -> \S+-unsafe lock order|Nested lock was not taken|held lock freed).*?) ?\]?$"
-        ),
-    ),
-    (
-        ConsoleKind.OOPS,
-        re.compile(
-            r"^(?:BUG: )?(kernel NULL pointer dereference|unable to handle .*|kernel stack overflow.*"
-            r"|Unable to handle kernel .*|general protection fault.*|Oops: .*|Internal error: .*|divide error: .*"
-            r"|stack segment: .*|double fault: .*|invalid opcode: .*|int3: .*)"
-        ),
-    ),
-    (ConsoleKind.BUG, re.compile(r"^kernel (BUG at \S+?)!")),
-    (ConsoleKind.BUG, re.compile(r"^BUG: (.+)")),
-    (ConsoleKind.WARNING, re.compile(r"^WARNING: (?:CPU: \d+ PID: \d+ at )?(\S+:\d+) ?(?:at )?.*")),
-)
-_KEYWORDS = (
-    b"BUG", b"Oops", b"WARNING: ", b"Kernel panic", b"UBSAN", b" fault", b"detected", b"blocked for more", b"ockup",
-    b"LOCKUP", b"oom-killer", b"ut of memory", b"kmemleak: ", b"divide error", b"nable to handle", b"stack segment",
-    b"Internal error", b"invalid opcode", b"int3: ",
-)  # fmt: skip
-_LAST_WORDS = (b"Kernel panic",)
 _USERSPACE = b" as init process"
 _RIP = re.compile(r"^(?:RIP: \w+:|pc : )(\S+\+0x[0-9a-f]+/0x[0-9a-f]+)")
 _FRAME = re.compile(r"^ *(?:\[<[0-9a-f]+>\] *)?([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)(?: \[\S+\].*)?\s*$")
 _WARNED_IN = re.compile(r"^WARNING: .*? ([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)")
 _END = re.compile(r"^---\[ end ")
 _VARIABLE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
-# Machinery between the fault and the report of it: says nothing about which fault it was.
-_MACHINERY = re.compile(
-    r"^(?:dump_stack(?:_lvl)?|show_stack|panic|vpanic|__warn(?:_printk)?|report_bug|handle_bug|exc_\w+|asm_\w+|oops_\w+"
-    r"|die(?:_addr)?|__die\w*|page_fault_oops|no_context|kasan_\w+|print_\w*report\w*|__asan_\w+|check_region\w*"
-    r"|print_address\w*|ubsan_epilogue|__ubsan_\w+|lockdep_\w+|lock_acquire|__lock_acquire|fixup_\w+|do_user_addr_fault"
-    r"|ret_from_fork\w*|entry_SYSCALL\w*|do_syscall\w*|x64_sys_call)(?:\.\w+)*$"
-)
+# What a compiler makes of one function, and the tag of a BPF program: of this build only.
+_OF_BUILD = re.compile(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)(?:\.\d+)?)+$|(?<=^bpf_prog_)[0-9a-f]{16}_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs while bytes of a console come in; as in `ConsoleEvent`."""
+
+    test: str | None = None
+    perhaps: str | None = None
 
 
 @dataclass(slots=True)
@@ -138,15 +116,21 @@ class _Open:
     head: str
     line: int
     title: str
+    running: Running
     excerpt: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
 
 
 class ConsoleScanner:
-    """Reads a console as it streams, in bounded memory; never raises on what it reads."""
+    """Reads a console as it streams, in bounded memory; never raises on what it reads.
 
-    def __init__(self) -> None:
+    `running` is set by who feeds it. `life` is the number of the machine.
+    """
+
+    def __init__(self, *, life: int = 1) -> None:
         self.reached_userspace = False
+        self.running = Running()
+        self._life = life
         self._splitter = LineSplitter()
         self._line = 0
         self._dropped = 0
@@ -164,7 +148,7 @@ class ConsoleScanner:
         self._take(self._splitter.finish())
         self._close()
         return ConsoleReport(
-            events=tuple(self._events.values()),
+            events=self.events,
             reached_userspace=self.reached_userspace,
             lines=self._line,
             dropped=self._dropped,
@@ -172,28 +156,33 @@ class ConsoleScanner:
 
     @property
     def events(self) -> tuple[ConsoleEvent, ...]:
-        """What was found so far and is over."""
-        return tuple(self._events.values())
+        """What was found so far and is over; that leaks were counted is left out where they are listed."""
+        found = tuple(self._events.values())
+        listed = any(event.kind is ConsoleKind.LEAK and event.frames for event in found)
+        return tuple(event for event in found if event.kind is not ConsoleKind.LEAK or event.frames or not listed)
 
     def _take(self, lines: Sequence[bytes]) -> None:
         text = b"\n".join(lines)
         if not self.reached_userspace:
             self.reached_userspace = _USERSPACE in text
         # A search of the whole batch for each word is much faster than one look at each line.
-        keywords = _KEYWORDS if self._seen < MAX_READ else _LAST_WORDS
+        keywords = KEYWORDS if self._seen < MAX_READ else LAST_WORDS
         words = tuple(word for word in keywords if word in text)
         for at, line in enumerate(lines if words or self._open else ()):
-            telling = any(word in line for word in words)
-            if telling or self._open is not None:
-                self._read(_PREFIX.sub("", text_of(line)[:1000], count=1), self._line + at + 1, telling=telling)
+            heading = any(word in line for word in words)
+            if heading or self._open is not None:
+                self._read(_PREFIX.sub("", text_of(line)[:1000], count=1), self._line + at + 1, heading=heading)
         self._line += len(lines)
 
-    def _read(self, text: str, number: int, *, telling: bool) -> None:
-        head = _head(text) if telling else None
+    def _read(self, text: str, number: int, *, heading: bool) -> None:
+        head = head_of(text) if heading else None
         opened = self._open
+        if opened is not None and opened.kind is ConsoleKind.LEAK and not text.startswith(" "):
+            self._close()
+            opened = None
         if head is not None and (opened is None or not _continues(opened, head[0], text)):
             self._close()
-            self._open = opened = _Open(kind=head[0], head=text, line=number, title=head[1])
+            self._open = opened = _Open(head[0], text, number, head[1], self.running)
         if opened is None:
             return
         opened.excerpt.append(text)
@@ -206,7 +195,7 @@ class ConsoleScanner:
     def _close(self) -> None:
         if self._open is None:
             return
-        event, self._open = _event(self._open), None
+        event, self._open = _event(self._open, self._life), None
         self._seen += 1
         seen = self._events.get(event.fingerprint)
         if seen is not None:
@@ -229,13 +218,6 @@ def reached_userspace(console: bytes) -> bool:
     return _USERSPACE in console
 
 
-def _head(text: str) -> tuple[ConsoleKind, str] | None:
-    for kind, pattern in _HEADS:
-        if found := pattern.match(text):
-            return kind, next((group for group in found.groups() if group), text)
-    return None
-
-
 def _continues(opened: _Open, kind: ConsoleKind, text: str) -> bool:
     """Whether a telling line belongs to the event that is open, as `Oops:` after `BUG: ...` does."""
     if kind is ConsoleKind.OOPS:
@@ -243,18 +225,23 @@ def _continues(opened: _Open, kind: ConsoleKind, text: str) -> bool:
     return kind is ConsoleKind.OOM and opened.kind is ConsoleKind.OOM and "invoked" not in text
 
 
-def _event(opened: _Open) -> ConsoleEvent:
-    functions = [frame.partition("+")[0] for frame in opened.frames]
-    telling = [name for name in functions if not _MACHINERY.match(name)] or functions
+def _event(opened: _Open, life: int) -> ConsoleEvent:
+    functions = telling([frame.partition("+")[0] for frame in opened.frames])
     what = _VARIABLE.sub("N", opened.title)
-    identity = "\n".join([opened.kind, what, *telling[:_FINGERPRINT_FRAMES]])
+    # Who asks for memory is reached by many ways, each of them the same leak.
+    depth = _LEAK_FRAMES if opened.kind is ConsoleKind.LEAK else _FINGERPRINT_FRAMES
+    named = [_OF_BUILD.sub("", name) for name in functions[:depth]]
+    identity = "\n".join([opened.kind, what, *named])
     return ConsoleEvent(
         kind=opened.kind,
-        title=_title(opened, telling),
+        title=_title(opened, functions),
         frames=tuple(opened.frames),
         excerpt="\n".join(_trimmed(opened.excerpt)),
         line=opened.line,
         fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        test=opened.running.test,
+        perhaps=opened.running.perhaps,
+        life=life,
     )
 
 
@@ -263,6 +250,8 @@ def _title(opened: _Open, functions: Sequence[str]) -> str:
     said = opened.title if opened.title.startswith(opened.kind) else f"{opened.kind}: {opened.title}"
     if not functions or f"{functions[0]}+" in said:
         return said[:200]
+    if opened.kind is ConsoleKind.LEAK:
+        said = f"{opened.kind}: what was allocated"
     return f"{said[:160]} in {functions[0][:100]}"
 
 
