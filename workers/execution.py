@@ -7,6 +7,7 @@ from typing import Any
 
 from app.config import ProfileSettings
 from app.domain.outcome import Outcome, Step
+from app.domain.suites import origin
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Findings, Job
 from workers.context import Context
@@ -84,7 +85,7 @@ def _lived(image: Image, life: Life, *, commit: str, first: Sequence[Mapping[str
             "events": [asdict(event) for event in life.events],
             "tally": asdict(life.tally),
             "not_built": [{"test": name, "reason": why} for name, why in image.not_built],
-            "ran": sorted({one.parent or one.name for one in life.results if one.outcome is not Outcome.MISS}),
+            "ran": sorted({origin(one.suite, one.name) for one in life.results if one.outcome is not Outcome.MISS}),
         },
         selection=tuple({"test": name, "reason": why} for name, why in image.selection),
         toolchain=image.toolchain,

@@ -30,8 +30,9 @@ class Image:
     """What a build leaves for the machine; kept by `key`, an ASCII word.
 
     `folder` holds `bzImage`, `vmlinux` (with debug information), `config`, and `selftests.cpio`: a newc archive of
-    `selftests/` with test_progs and all that it opens. `tests` are the top-level tests in the order to run;
-    `selection` has each wanted test with the reason for it, `not_built` those of them that the base cannot build.
+    `selftests/` with test_progs and all that it opens. `tests` are the tests in the order to run, spelled as in
+    app.domain.suites, of all suites; `selection` has each wanted test with the reason for it, `not_built` those of them
+    that cannot be built or cannot work with what they were built with, with the reason.
     """
 
     key: str
@@ -174,12 +175,21 @@ class Machine(Protocol):
     """Boots images."""
 
     async def run(
-        self, image: Image, profile: ProfileSettings, *, tests: Sequence[str], console: Sink, results: Sink
+        self,
+        image: Image,
+        profile: ProfileSettings,
+        *,
+        tests: Sequence[str],
+        console: Sink,
+        results: Sink,
+        verbose: bool = False,
     ) -> Boot:
-        """Boot once, run `tests` of test_progs, and stream both ports until the machine ends.
+        """Boot once, run `tests` (spelled as in app.domain.suites), and stream both ports until the machine ends.
+
+        `verbose` has test_progs print the logs of tests that pass as well, and what it reads of BPF iterators.
 
         Raises:
-            InfrastructureError: QEMU itself would not start.
+            InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
         """
 
 

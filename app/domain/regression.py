@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from app.domain.flake import History
 from app.domain.ignoring import Ignore
 from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult
+from app.domain.suites import origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +164,8 @@ def swung(baseline: Side, patched: Side) -> tuple[TestKey, ...]:
 
 
 def top_level(keys: Iterable[TestKey]) -> tuple[str, ...]:
-    """Return the test_progs tests that give these results, each once, sorted: `bpf_iter` for `bpf_iter/ksym`."""
-    return tuple(sorted({key.name.partition("/")[0] for key in keys}))
+    """Return the tests (app.domain.suites) that give these results, each once, sorted."""
+    return tuple(sorted({origin(key.suite, key.name) for key in keys}))
 
 
 def compare(

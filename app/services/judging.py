@@ -14,9 +14,11 @@ from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult, Verdict
 from app.domain.outcome import Step as StepName
 from app.domain.regression import Observations, compare_revisions
+from app.domain.suites import origin
 from app.domain.verdict import Judgement, StepOutcome
 from app.services import attempts
 from app.services.attempts import Claim
+from app.services.precedents import weighed
 from app.services.records import clean, clean_json
 from app.services.runs import renew
 
@@ -170,7 +172,7 @@ def _results(session: Session, run: Run, only: Sequence[str] | None) -> Iterable
         .options(joinedload(Result.test), undefer(Result.detail))
     )
     for row in rows:
-        if only is None or (row.test.parent or row.test.name) in only:
+        if only is None or origin(row.test.suite, row.test.name) in only:
             yield TestResult(
                 suite=row.test.suite,
                 name=row.test.name,
@@ -244,6 +246,7 @@ def store(session: Session, held: Claim, ruling: Ruling) -> None:
             "reasons": [asdict(one) for one in judgement.reasons],
             "previous": ruling.previous,
             "since": asdict(ruling.since) if ruling.since else None,
+            "weighed": weighed(told),
         }
     )
     run.state = RunState.DONE

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from app.config import Settings
 from app.db.models import Result, Revision, Run, RunState, Test
 from app.domain.outcome import Outcome
+from app.domain.suites import origin
 from app.errors import NotFoundError, SubmissionError
 from app.services.runs import BaseChoice, add_partial_run, add_run, series_files
 
@@ -64,14 +65,14 @@ def _newest_whole_run(session: Session, revision_id: int) -> tuple[Revision, Run
 def _partial(session: Session, newest: Run, by: str) -> Run:
     if newest.state is not RunState.DONE or newest.results_attempt is None:
         raise SubmissionError(f"run {newest.id} has no results yet whose failures could run again; wait for its end")
-    failed = select(Test.name, Test.parent).join(Result, Result.test_id == Test.id)
+    failed = select(Test.suite, Test.name).join(Result, Result.test_id == Test.id)
     failed = failed.where(
         Result.run_id == newest.id,
         Result.boot == 0,
         Result.attempt == newest.results_attempt,
         Result.outcome.in_([Outcome.FAIL, Outcome.ERROR]),
     )
-    names = sorted({parent or name for name, parent in session.execute(failed)})
+    names = sorted({origin(suite, name) for suite, name in session.execute(failed)})
     if not names:
         raise SubmissionError(f"nothing failed in run {newest.id}; run the whole revision again instead")
     return add_partial_run(session, newest, only=names, by=by)
