@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.config import ProfileSettings
+from app.domain import confirming
+from app.domain.flake import MOST_RUNS, USUAL_RUNS
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
-from app.domain.regression import ABSENT, Observations, candidates, observe, top_level
+from app.domain.regression import Side, observe, top_level
 from app.domain.verdict import StepOutcome
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Job
 from app.services.judging import Hearing, RunFacts
+from app.services.precedents import Precedents
 from app.services.records import BootKey
 from workers.context import Context
 from workers.ports import Base, Image
@@ -19,8 +22,6 @@ from workers.steps.apply import base_tree, patched_tree
 from workers.steps.build import image_of
 from workers.steps.selftests import Life, boot_quietly
 
-CONFIRMATIONS = 2
-"""How often each suspect is run again on each side, alone, in a fresh machine (docs/ARCHITECTURE.md)."""
 MOST_ALONE = 8
 """With more suspects than this something general broke: they share a machine, for a reply within the hour."""
 
@@ -63,24 +64,42 @@ class Confirmer:
         self._keep(again.patched, life.results, on_base=False)
         return dataclasses.replace(hearing, run=_both(run, life))
 
-    async def suspects(self, hearing: Hearing, again: Again) -> None:
-        """Run the tests that look like the series' doing again, alone.
+    async def suspects(self, hearing: Hearing, again: Again, precedents: Precedents) -> None:
+        """Run the tests that look like the series' doing again, alone, twice on each side.
+
+        One that is known to fail by itself is run further on the patched side, until chance explains no more that it
+        always fails. Of very many, a sample is run again; the rest only where the sample is not all of one kind.
 
         Raises:
             InfrastructureError: an image cannot be had, or a machine does not start.
         """
-        assert hearing.baseline is not None
-        base = observe([hearing.baseline.results])
-        patched = observe([hearing.run.results, *again.patched])
-        suspects = candidates(base, patched)
-        news = tuple(sorted(key for key, seen in patched.items() if _fails_anew(seen, base.get(key, ABSENT))))
-        if not suspects and not news:
+        base, patched = sides(hearing, again)
+        both = confirming.suspects(base, patched, ignored=precedents.ignored)
+        news = confirming.new_failures(base, patched, ignored=precedents.ignored)
+        first = confirming.sample((*both, *news))
+        await self._twice(hearing, again, first, on_both=both)
+        rest = tuple(key for key in (*both, *news) if key not in set(first))
+        if rest and not confirming.all_alike(*sides(hearing, again), first):
+            await self._twice(hearing, again, rest, on_both=both)
+        for _ in range(USUAL_RUNS, MOST_RUNS):
+            doubted = confirming.once_more(*sides(hearing, again), both, precedents.histories)
+            if not doubted:
+                return
+            await self._alone(await self._image(hearing.run, patched=True), doubted, again.patched, on_base=False)
+
+    async def _twice(
+        self, hearing: Hearing, again: Again, keys: Sequence[TestKey], *, on_both: Sequence[TestKey]
+    ) -> None:
+        if not keys:
             return
         image = await self._image(hearing.run, patched=True)
-        await self._alone(image, (*suspects, *news), again.patched, on_base=False)
-        if suspects:
-            on_base = await self._image(hearing.baseline, patched=False)
-            await self._alone(on_base, suspects, again.base, on_base=True)
+        for _ in range(USUAL_RUNS):
+            await self._alone(image, keys, again.patched, on_base=False)
+        shared = set(on_both).intersection(keys)
+        if shared and hearing.baseline is not None:
+            image = await self._image(hearing.baseline, patched=False)
+            for _ in range(USUAL_RUNS):
+                await self._alone(image, sorted(shared), again.base, on_base=True)
 
     async def _alone(
         self, image: Image, suspects: Sequence[TestKey], seen: list[Sequence[TestResult]], *, on_base: bool
@@ -88,14 +107,13 @@ class Confirmer:
         names = top_level(suspects)
         groups = [(name,) for name in names] if len(names) <= MOST_ALONE else [names]
         wanted = set(suspects)
-        for _ in range(CONFIRMATIONS):
-            results: list[TestResult] = []
-            for group in groups:
-                life = await self._boot(image, group)
-                if not life.end.ready:
-                    raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
-                results += [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
-            self._keep(seen, results, on_base=on_base)
+        results: list[TestResult] = []
+        for group in groups:
+            life = await self._boot(image, group)
+            if not life.end.ready:
+                raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
+            results += [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
+        self._keep(seen, results, on_base=on_base)
 
     def _keep(self, seen: list[Sequence[TestResult]], results: Sequence[TestResult], *, on_base: bool) -> None:
         seen.append(results)
@@ -130,8 +148,10 @@ def _needs_second_look(run: RunFacts, baseline: RunFacts) -> bool:
     return run.built and baseline.complete and (not run.complete or complains)
 
 
-def _fails_anew(seen: Observations, before: Observations) -> bool:
-    return bool(seen.failures) and not seen.aggregate and not before.telling
+def sides(hearing: Hearing, again: Again) -> tuple[Side, Side]:
+    """Return what is known of base and patched tree so far."""
+    first = () if hearing.baseline is None else hearing.baseline.results
+    return observe([first, *again.base]), observe([hearing.run.results, *again.patched])
 
 
 def _both(run: RunFacts, life: Life) -> RunFacts:

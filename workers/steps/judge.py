@@ -1,14 +1,15 @@
 """judge: confirm what looks like the series' doing, then compare and rule."""
 
 from app.domain.outcome import Step
-from app.domain.regression import Change, compare, observe
+from app.domain.regression import Change, compare
 from app.domain.verdict import Case
 from app.domain.verdict import judge as rule
 from app.services import execution, judging
 from app.services.judging import Hearing, Ruling
+from app.services.precedents import Precedents, find_precedents
 from workers.context import Context
 from workers.recorder import Recorder
-from workers.steps.confirm import Again, Confirmer
+from workers.steps.confirm import Again, Confirmer, sides
 
 
 async def judge(context: Context, recorder: Recorder) -> Ruling:
@@ -23,26 +24,30 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
         hearing = judging.hear(session, run_id)
         job = execution.load_job(session, run_id)
     async with recorder.step(Step.JUDGE) as record:
-        again = Again()
+        again, precedents = Again(), Precedents()
         confirmer = Confirmer(context=context, record=record, job=job)
         hearing = await confirmer.whole(hearing, again)
         if hearing.baseline and hearing.baseline.results and (hearing.run.results or again.patched):
-            await confirmer.suspects(hearing, again)
-        ruling = _rule(hearing, again)
+            with context.sessions() as session:
+                base, patched = sides(hearing, again)
+                precedents = find_precedents(session, run_id, baseline=base, patched=patched)
+            await confirmer.suspects(hearing, again, precedents)
+        ruling = _rule(hearing, again, precedents)
         record.summary = ruling.judgement.sentence
         record.detail = {"boots_again": {"patched": len(again.patched), "base": len(again.base)}}
     return ruling
 
 
-def _rule(hearing: Hearing, again: Again) -> Ruling:
+def _rule(hearing: Hearing, again: Again, precedents: Precedents) -> Ruling:
     baseline, run = hearing.baseline, hearing.run
     changes: tuple[Change, ...] = ()
     if baseline is not None and (run.results or again.patched):
         changes = compare(
-            observe([baseline.results, *again.base]),
-            observe([run.results, *again.patched]),
+            *sides(hearing, again),
             baseline_complete=baseline.complete,
             patched_complete=run.complete,
+            histories=precedents.histories,
+            ignored=precedents.ignored,
         )
     since = judging.since_previous(hearing, changes)
     judgement = rule(

@@ -1,0 +1,116 @@
+"""What tests did on unpatched trees, run by run, and what patched ones did."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.db.models import Result, Run
+from app.db.queries.results import TestRef
+from app.domain.outcome import Outcome
+
+MOST_RUNS = 60
+"""How many of a test's newest results on unpatched trees count: enough for an interval of a few per cent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One result on an unpatched tree: of a baseline (`boot` 0 is its own), or of a judge's boot of the base.
+
+    `prerequisites` are what was applied to that tree first; `attempt` is the run's.
+    """
+
+    ref: TestRef
+    run_id: int
+    attempt: int
+    boot: int
+    of_baseline: bool
+    tree: str
+    base_commit: str
+    prerequisites: tuple[str, ...]
+    profile: str
+    outcome: Outcome
+    when: datetime
+
+
+def on_unpatched(
+    session: Session,
+    test_ids: Iterable[int],
+    *,
+    since: datetime,
+    tree: str | None = None,
+    profile: str | None = None,
+    most: int = MOST_RUNS,
+) -> Sequence[Seen]:
+    """Return what some tests did on unpatched trees since then, the oldest first: of each the newest `most` results."""
+    newest = func.row_number().over(
+        partition_by=(Result.test_id, Result.ordinal), order_by=(Run.id.desc(), Result.attempt.desc(), Result.boot)
+    )
+    rows = (
+        select(
+            Result.test_id,
+            Result.ordinal,
+            Result.run_id,
+            Result.attempt,
+            Result.boot,
+            Result.outcome,
+            Run.revision_id,
+            Run.tree,
+            Run.base_commit,
+            Run.prerequisites,
+            Run.profile,
+            Run.created_at,
+            newest.label("age"),
+        )
+        .join(Run, Run.id == Result.run_id)
+        .where(
+            Result.test_id.in_(list(test_ids)),
+            or_(Run.revision_id.is_(None), Result.on_base.is_(True)),
+            Result.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR)),
+            Run.created_at >= since,
+        )
+    )
+    if tree is not None:
+        rows = rows.where(Run.tree == tree)
+    if profile is not None:
+        rows = rows.where(Run.profile == profile)
+    wanted = rows.subquery()
+    ordered = select(wanted).where(wanted.c.age <= most).order_by(wanted.c.run_id, wanted.c.attempt, wanted.c.boot)
+    return [_seen(row) for row in session.execute(ordered)]
+
+
+def _seen(row: Any) -> Seen:  # noqa: ANN401 - a row of the statement above
+    return Seen(
+        ref=(row.test_id, row.ordinal),
+        run_id=row.run_id,
+        attempt=row.attempt,
+        boot=row.boot,
+        of_baseline=row.revision_id is None,
+        tree=row.tree,
+        base_commit=row.base_commit,
+        prerequisites=tuple(patch for one in row.prerequisites for patch in one["patches"]),
+        profile=row.profile,
+        outcome=row.outcome,
+        when=row.created_at,
+    )
+
+
+def on_patched(session: Session, test_id: int, *, since: datetime) -> tuple[int, int]:
+    """Count how often a test failed, and how often it ran, in the own boots of revisions' runs since then."""
+    failing = func.count().filter(Result.outcome.in_((Outcome.FAIL, Outcome.ERROR)))
+    counting = (
+        select(failing, func.count())
+        .join(Run, Run.id == Result.run_id)
+        .where(
+            Result.test_id == test_id,
+            Result.boot == 0,
+            Run.revision_id.is_not(None),
+            Run.created_at >= since,
+            Result.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR)),
+        )
+    )
+    failed, ran = session.execute(counting).one()
+    return failed, ran

@@ -1,0 +1,63 @@
+"""Which suspects are run again, and which of them once more: as few machines as justice takes."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from app.domain.flake import USUAL_RUNS, History, runs_again
+from app.domain.outcome import TestKey
+from app.domain.regression import ABSENT, Observations, Side, candidates, top_level
+
+MANY = 48
+"""With more tests than this something general broke, such as a feature that the kernel lost."""
+SAMPLE = 24
+"""So many of them are run again, spread over their names; were a tenth of them flukes, one would show in 92 of 100."""
+
+
+def suspects(baseline: Side, patched: Side, *, ignored: Collection[TestKey]) -> tuple[TestKey, ...]:
+    """Return the tests to run again on both sides: they fail with the patches alone, and nobody said to ignore them."""
+    return tuple(key for key in candidates(baseline, patched) if key not in ignored)
+
+
+def new_failures(baseline: Side, patched: Side, *, ignored: Collection[TestKey]) -> tuple[TestKey, ...]:
+    """Return the tests to run again on the patched side alone, for the base has none such to compare with."""
+    return tuple(
+        sorted(
+            key
+            for key, seen in patched.items()
+            if seen.failing and not seen.aggregate and not baseline.get(key, ABSENT).telling and key not in ignored
+        )
+    )
+
+
+def sample(keys: Collection[TestKey]) -> tuple[TestKey, ...]:
+    """Return the tests to run again first: all, or where they are MANY, those of SAMPLE top-level tests."""
+    names = top_level(keys)
+    if len(names) <= MANY:
+        return tuple(keys)
+    chosen = {names[at * len(names) // SAMPLE] for at in range(SAMPLE)}
+    return tuple(key for key in keys if key.name.partition("/")[0] in chosen)
+
+
+def all_alike(baseline: Side, patched: Side, keys: Iterable[TestKey]) -> bool:
+    """Tell whether each of these tests kept failing with the patches, and kept passing without where it is there."""
+    return all(_one_cause(baseline.get(key, ABSENT), patched.get(key, ABSENT)) for key in keys)
+
+
+def once_more(
+    baseline: Side, patched: Side, keys: Iterable[TestKey], histories: Mapping[TestKey, History]
+) -> tuple[TestKey, ...]:
+    """Return the tests of `keys` that chance may still explain, and one more run on the patched side may clear.
+
+    They failed each time so far, as a test with their history may; those that passed once are flaky already.
+    """
+    found = []
+    for key in keys:
+        after = patched.get(key, ABSENT)
+        again = len(after.telling) - 1
+        wanted = again >= USUAL_RUNS and again < runs_again(histories.get(key, History()))
+        if wanted and _one_cause(baseline.get(key, ABSENT), after):
+            found.append(key)
+    return tuple(found)
+
+
+def _one_cause(before: Observations, after: Observations) -> bool:
+    return not before.failing and after.failing and not after.mixed

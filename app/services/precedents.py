@@ -1,0 +1,87 @@
+"""What is known of a run's tests from elsewhere: how they fell out on unpatched trees, and which are ignored."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db.models import Run, Test
+from app.db.queries.history import Seen, on_unpatched
+from app.domain.flake import History, Sighting, read_history
+from app.domain.ignoring import Ignore
+from app.domain.outcome import TestKey
+from app.domain.regression import Change, Side, swung
+from app.services.ignoring import ignored_now
+
+WINDOW = timedelta(days=90)
+"""A release cycle and a bit: what a test did before that, it did in a tree that is not the one at hand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precedents:
+    """What has a say beside a run's own results, test by test."""
+
+    histories: Mapping[TestKey, History] = field(default_factory=dict)
+    ignored: Mapping[TestKey, Ignore] = field(default_factory=dict)
+
+
+def find_precedents(session: Session, run_id: int, *, baseline: Side, patched: Side) -> Precedents:
+    """Return what is known of the tests of a run that differ, or fail."""
+    run = session.get_one(Run, run_id)
+    failing = [key for key, seen in patched.items() if seen.failing and not seen.aggregate]
+    return Precedents(
+        histories=_histories(session, run, swung(baseline, patched)),
+        ignored=ignored_now(session, failing, tree=run.tree, profile=run.profile),
+    )
+
+
+def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[TestKey, History]:
+    """Read each test's history in the same tree and profile: config and machine have a say in what flakes."""
+    rows = session.execute(select(Test.id, Test.suite, Test.name).where(Test.name.in_({key.name for key in keys})))
+    ids = {(suite, name): id_ for id_, suite, name in rows}
+    refs = {key: (ids[key.suite, key.name], key.ordinal) for key in keys if (key.suite, key.name) in ids}
+    seen = on_unpatched(
+        session,
+        {test_id for test_id, _ in refs.values()},
+        since=datetime.now(UTC) - WINDOW,
+        tree=run.tree,
+        profile=run.profile,
+    )
+    by_ref: dict[tuple[int, int], list[Seen]] = defaultdict(list)
+    for one in seen:
+        by_ref[one.ref].append(one)
+    return {key: read_history(sightings(by_ref[ref])) for key, ref in refs.items()}
+
+
+def sightings(seen: Iterable[Seen]) -> Sequence[Sighting]:
+    """Return results as the domain reads them; trees with other prerequisites are other bases."""
+    return [
+        Sighting(base=" ".join((one.tree, one.base_commit, one.profile, *one.prerequisites)), outcomes=(one.outcome,))
+        for one in seen
+    ]
+
+
+def weighed(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Return, as JSON, what had a say in changes beside the results: the evidence of a run keeps it."""
+    return [
+        {
+            "key": asdict(one.key),
+            "history": _history(one.history) if one.history else None,
+            "ignore": _ignore(one.ignore) if one.ignore else None,
+        }
+        for one in changes
+        if one.ignore or (one.history and one.history.runs)
+    ]
+
+
+def _history(history: History) -> dict[str, Any]:
+    low, high = history.rate
+    return {**asdict(history), "low": round(low, 4), "high": round(high, 4), "words": history.words}
+
+
+def _ignore(ignore: Ignore) -> dict[str, Any]:
+    return {**asdict(ignore), "expires_at": ignore.expires_at.isoformat()}
