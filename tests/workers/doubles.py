@@ -159,10 +159,19 @@ class ScriptedMachine:
     script: Script
     trouble: list[Exception] = field(default_factory=list)
     boots: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    loud: list[tuple[str, ...]] = field(default_factory=list)
 
     async def run(
-        self, image: Image, profile: ProfileSettings, *, tests: Sequence[str], console: Sink, results: Sink
+        self,
+        image: Image,
+        profile: ProfileSettings,
+        *,
+        tests: Sequence[str],
+        console: Sink,
+        results: Sink,
+        verbose: bool = False,
     ) -> Boot:
+        self.loud += [tuple(tests)] if verbose else []
         if self.trouble:
             raise self.trouble.pop(0)
         text = self.builder.texts[image.key]

@@ -55,7 +55,14 @@ class Machine:
         self._root: GuestRoot | None = None
 
     async def run(
-        self, image: Image, profile: ProfileSettings, *, tests: Sequence[str], console: Sink, results: Sink
+        self,
+        image: Image,
+        profile: ProfileSettings,
+        *,
+        tests: Sequence[str],
+        console: Sink,
+        results: Sink,
+        verbose: bool = False,
     ) -> Boot:
         """Boot once, run `tests` of test_progs (all that were built, if none is named), stream both ports.
 
@@ -65,7 +72,7 @@ class Machine:
         in_use = locks.lock(image.folder / META, shared=True)
         async with in_use, workshop.own_folder(self._cache / "machines") as place:
             initrd = place / "initrd"
-            await self._write_initrd(initrd, image, tests, profile)
+            await self._write_initrd(initrd, image, tests, profile, verbose=verbose)
 
             async def boots(accelerator: Accelerator, seconds: float) -> bool:
                 life = _Life(boot_s=seconds, silence_s=seconds, total_s=seconds)
@@ -88,15 +95,13 @@ class Machine:
                 accelerator=answer.name,
             )
 
-    async def _write_initrd(self, path: Path, image: Image, tests: Sequence[str], profile: ProfileSettings) -> None:
+    async def _write_initrd(
+        self, path: Path, image: Image, tests: Sequence[str], profile: ProfileSettings, *, verbose: bool
+    ) -> None:
         if self._root is None or not self._root.path.exists():
             self._root = await guest_root(self._cache / "guest")
-        own = cpio.archive(
-            [
-                cpio.Entry(path="reroll/tests", mode=0o100644, data=_test_list(tests)),
-                cpio.Entry(path="reroll/watchdog", mode=0o100644, data=_watchdog(profile)),
-            ]
-        )
+        files = {"tests": _test_list(tests), "watchdog": _watchdog(profile)} | ({"verbose": b""} if verbose else {})
+        own = cpio.archive(cpio.Entry(path=f"reroll/{name}", mode=0o100644, data=data) for name, data in files.items())
         parts = (self._root.path, image.folder / "selftests.cpio")
         await asyncio.to_thread(_concatenate, path, parts, own)
 

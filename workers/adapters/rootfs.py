@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from app.errors import InfrastructureError
 from workers.adapters import cpio, process, sandbox
 
 INIT = Path(__file__).parent.parent / "guest" / "init"
+TAP = INIT.with_name("iter_tap.c")
+TAP_IN_GUEST = "usr/lib/reroll/iter_tap.so"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "var", "var/tmp", "root", "etc", "mnt", "reroll", "selftests")
 NEEDED = ("sh", "bash", "mount", "umount", "cat", "grep", "sed", "mkdir", "rm", "ls", "cp", "ip", "sleep")
 WANTED = (
@@ -31,6 +34,7 @@ WANTED = (
 LIBRARIES = ("libelf.so.1", "libz.so.1", "libzstd.so.1", "libcrypto.so.3", "libpcap.so.0.8", "libcap.so.2")
 LIBRARIES_TOO = ("libgcc_s.so.1", "libstdc++.so.6", "librt.so.1", "libpthread.so.0", "libdw.so.1", "libbpf.so.1")
 _LDD_S = timedelta(seconds=60)
+_COMPILE_S = timedelta(seconds=120)
 _LOADED = re.compile(r"^\s+(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
 _CACHED = re.compile(r"^\s+(\S+) \(libc6,x86-64[^)]*\) => (/\S+)$", re.MULTILINE)
 
@@ -48,7 +52,7 @@ async def guest_root(folder: Path) -> GuestRoot:
     """Return the guest's root, made anew: half a second, and true to the host's packages of today.
 
     Raises:
-        InfrastructureError: a tool that the guest cannot do without is not on this host.
+        InfrastructureError: a tool that the guest cannot do without, or gcc, is not on this host.
     """
     programs = {name: shutil.which(name, path=sandbox.PATH) for name in (*NEEDED, *WANTED)}
     absent = tuple(name for name, path in programs.items() if path is None)
@@ -57,7 +61,8 @@ async def guest_root(folder: Path) -> GuestRoot:
         raise InfrastructureError(f"the guest's root needs {', '.join(lacking)}, which this host does not have")
     present = {name: path for name, path in programs.items() if path}
     files = await _with_libraries(present)
-    path, digest = await asyncio.to_thread(_write, folder, _entries(present, files))
+    entries = [*_entries(present, files), cpio.folder("usr/lib/reroll"), await _tap()]
+    path, digest = await asyncio.to_thread(_write, folder, entries)
     return GuestRoot(path=path, digest=digest, absent=absent)
 
 
@@ -72,6 +77,21 @@ async def _with_libraries(programs: dict[str, str]) -> set[str]:
     words = ["ldd", *sorted({*programs.values(), *own})]
     _, output = await process.capture(words, wall=_LDD_S, env=sandbox.outer_env())  # 1 if any is a script
     return own | set(_LOADED.findall(output.decode()))
+
+
+async def _tap() -> cpio.Entry:
+    """Return the library that shows what tests read of BPF iterators, compiled with the host's own compiler."""
+    with tempfile.TemporaryDirectory(prefix="reroll-tap-") as folder:
+        made = Path(folder) / "iter_tap.so"
+        words = ["gcc", "-shared", "-fPIC", "-O2", "-o", str(made), str(TAP)]
+        code, output = await process.capture(words, wall=_COMPILE_S, env=sandbox.outer_env())
+        if code != 0:
+            raise InfrastructureError(f"gcc cannot compile {TAP.name} for the guest's root; it said: {_said(output)}")
+        return cpio.Entry(path=TAP_IN_GUEST, mode=stat.S_IFREG | 0o755, data=made.read_bytes())
+
+
+def _said(output: bytes) -> str:
+    return output.decode(errors="replace").strip()[-1000:]
 
 
 def _entries(programs: dict[str, str], libraries: set[str]) -> list[cpio.Entry]:

@@ -5,7 +5,7 @@ import pytest
 
 from app.errors import InfrastructureError
 from workers.adapters import rootfs
-from workers.adapters.rootfs import INIT, NEEDED, guest_root
+from workers.adapters.rootfs import INIT, NEEDED, TAP, TAP_IN_GUEST, guest_root
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +45,54 @@ async def test_nothing_of_the_host_but_programs_and_libraries(unpacked):
     assert strays == {"init", "etc/passwd"}
     assert (unpacked / "etc" / "passwd").read_text() == "root:x:0:0:root:/root:/bin/sh\n"
     assert (unpacked / "init").read_bytes() == INIT.read_bytes()
+
+
+def test_what_is_read_of_an_iterator_is_shown_where_the_test_prints(tmp_path):
+    """The library in a process that does as test_progs does: a stdout of its own, reads of a few bytes each."""
+    pinned = tmp_path / "pinned"
+    pinned.write_bytes(b"key 1\\ \x01\n" + b"value 22222\n" + b"@@reroll {}")
+    source = TAP.read_text()
+    assert '#define PINNED "/sys/fs/bpf/"' in source
+    (tmp_path / "tap.c").write_text(source.replace("/sys/fs/bpf/", str(tmp_path)))
+    (tmp_path / "test.c").write_text(READER)
+    for words in (["-shared", "-fPIC", "-o", "tap.so", "tap.c"], ["-o", "test", "test.c"]):
+        subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", *words], cwd=tmp_path, check=True)
+    words = [str(tmp_path / "test"), str(pinned)]
+    done = subprocess.run(words, env={"LD_PRELOAD": str(tmp_path / "tap.so")}, capture_output=True, check=True)
+    assert done.stdout.decode() == (
+        f"all that was printed:\nITERATOR OUTPUT: {pinned}\n=============\n"
+        "|key 1\\\\ \\x01\n|value 22222\n|@@reroll {}\n=============\nno preload for children\n"
+    )
+
+
+READER = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int count, char **words)
+{
+	FILE *saved = stdout;
+	char buf[7], *log;
+	size_t size;
+	int fd;
+
+	stdout = open_memstream(&log, &size);
+	fd = open(words[count - 1], O_RDONLY);
+	while (read(fd, buf, sizeof(buf)) > 0)
+		;
+	close(fd);
+	fflush(stdout);
+	stdout = saved;
+	printf("all that was printed:\\n%s%s", log, getenv("LD_PRELOAD") ? "" : "no preload for children\\n");
+	return 0;
+}
+"""
+
+
+async def test_the_library_that_taps_iterators_lies_in_there(unpacked):
+    assert (unpacked / TAP_IN_GUEST).read_bytes()[:4] == b"\x7fELF"
 
 
 async def test_same_host_same_digest(tmp_path):
