@@ -50,8 +50,12 @@ def ignored(entries: Iterable[Ignore], keys: Iterable[TestKey], *, tree: str, pr
     `entries` are those in force.
     """
     longest = sorted(entries, key=lambda one: (one.expires_at, one.id), reverse=True)
-    covering = {key: (one for one in longest if one.covers(key, tree=tree, profile=profile)) for key in keys}
-    return {key: first for key, found in covering.items() if (first := next(found, None)) is not None}
+    found: dict[TestKey, Ignore] = {}
+    for key in keys:
+        covering = (one for one in longest if one.covers(key, tree=tree, profile=profile))
+        if first := next(covering, None):
+            found[key] = first
+    return found
 
 
 def problem_with(pattern: str) -> str | None:

@@ -41,7 +41,7 @@ def rerun(
         known = ", ".join(sorted(settings.profiles))
         raise SubmissionError(f"there is no profile {wanted!r}; there are: {known}")
     if only_failed:
-        return [_partial(session, newest, requested_by) for _ in range(times)]
+        return [_partial(session, settings, newest, requested_by) for _ in range(times)]
     base = BaseChoice(tree=newest.tree, commit=newest.base_commit, reason=newest.base_reason)
     files = series_files(session, revision.series_id)
     return [
@@ -62,7 +62,7 @@ def _newest_whole_run(session: Session, revision_id: int) -> tuple[Revision, Run
     return revision, newest
 
 
-def _partial(session: Session, newest: Run, by: str) -> Run:
+def _partial(session: Session, settings: Settings, newest: Run, by: str) -> Run:
     if newest.state is not RunState.DONE or newest.results_attempt is None:
         raise SubmissionError(f"run {newest.id} has no results yet whose failures could run again; wait for its end")
     failed = select(Test.suite, Test.name).join(Result, Result.test_id == Test.id)
@@ -75,4 +75,4 @@ def _partial(session: Session, newest: Run, by: str) -> Run:
     names = sorted({origin(suite, name) for suite, name in session.execute(failed)})
     if not names:
         raise SubmissionError(f"nothing failed in run {newest.id}; run the whole revision again instead")
-    return add_partial_run(session, newest, only=names, by=by)
+    return add_partial_run(session, settings, newest, only=names, by=by)

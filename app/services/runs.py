@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -87,14 +88,25 @@ def add_run(
     needed = needed_of(session, revision, why=base.not_fetched)
     first = to_apply(needed)
     shared = {**_inputs(settings, base=base, profile=profile, files=files, first=first), "requested_by": by}
-    baseline = _baseline(session, shared)
+    baseline = _baseline(session, shared, age=settings.profiles[profile].baseline_age)
     return _queued(session, Run(revision_id=revision.id, baseline_id=baseline, **(shared | {"prerequisites": needed})))
 
 
-def add_partial_run(session: Session, whole: Run, *, only: Sequence[str], by: str) -> Run:
-    """Insert a run of some tests alone, with the inputs and the baseline of a whole run of the same revision."""
+def add_partial_run(session: Session, settings: Settings, whole: Run, *, only: Sequence[str], by: str) -> Run:
+    """Insert a run of some tests alone, with the inputs of a whole run of the same revision and their baseline of now.
+
+    Raises:
+        SubmissionError: the settings have no such profile any more.
+    """
     shared = {name: getattr(whole, name) for name in INPUTS}
-    run = Run(revision_id=whole.revision_id, baseline_id=whole.baseline_id, only=list(only), requested_by=by, **shared)
+    profile = settings.profiles.get(whole.profile)
+    if profile is None:
+        raise SubmissionError(
+            f"run {whole.id} was made with the profile {whole.profile!r}, which is gone; run it whole"
+        )
+    of_base = {**shared, "prerequisites": to_apply(whole.prerequisites), "requested_by": by}
+    baseline = _baseline(session, of_base, age=profile.baseline_age)
+    run = Run(revision_id=whole.revision_id, baseline_id=baseline, only=list(only), requested_by=by, **shared)
     return _queued(session, run)
 
 
@@ -137,16 +149,17 @@ def _inputs(
     }
 
 
-def _baseline(session: Session, values: dict[str, Any]) -> int:
+def _baseline(session: Session, values: dict[str, Any], *, age: timedelta | None = None) -> int:
     """Return the id of the baseline with these inputs; of two transactions that want to make it, one does.
 
-    One that ended for trouble of ours, or did not build, is made again: what stopped it may have been mended since.
+    One that ended for trouble of ours, or neither built nor booted, is made again: what stopped it may have been mended
+    since. So is one that ended longer ago than `age`: the host is not what it was, and nothing else would show that.
     """
     same = [getattr(Run, name) == values[name] for name in ("tree", "base_commit", "profile", "inputs_key")]
     wanted = select(Run).where(Run.revision_id.is_(None), Run.replaced_by_id.is_(None), *same)
     known = session.scalar(wanted.with_for_update())
     if known is not None:
-        return _replaced(session, known, values) if _useless(known) else known.id
+        return _replaced(session, known, values) if _useless(known) or _aged(known, age) else known.id
     fresh = {"state": RunState.QUEUED, "evidence": {}, "toolchain": {}, "selection": [], "newest_attempt": 0}
     made: int | None = session.scalar(upsert(Run).values(values | fresh).on_conflict_do_nothing().returning(Run.id))
     if made is not None:
@@ -157,8 +170,13 @@ def _baseline(session: Session, values: dict[str, Any]) -> int:
 
 def _useless(baseline: Run) -> bool:
     return baseline.state is RunState.DONE and (
-        baseline.results_attempt is None or baseline.evidence.get("built") is False
+        baseline.results_attempt is None or False in {baseline.evidence.get(one) for one in ("built", "booted")}
     )
+
+
+def _aged(baseline: Run, age: timedelta | None) -> bool:
+    ended = baseline.finished_at if baseline.state is RunState.DONE else None
+    return age is not None and ended is not None and datetime.now(UTC) - ended > age
 
 
 def _replaced(session: Session, baseline: Run, values: dict[str, Any]) -> int:

@@ -1,0 +1,57 @@
+import pytest
+
+from app.domain.confirming import MANY, SAMPLE, all_alike, new_failures, once_more, sample, suspects
+from app.domain.flake import MOST_RUNS, History
+from app.domain.outcome import TestKey
+from tests.domain.test_regression import key, side
+
+
+def names(keys: tuple[TestKey, ...]) -> list[str]:
+    return [str(one) for one in keys]
+
+
+def test_who_is_run_again() -> None:
+    base, patched = side(a="P", b="P", c="F", d="S"), side(a="F", b="F", c="F", d="F", e="F", f="P")
+    assert names(suspects(base, patched, ignored={key("b")})) == ["a"]
+    assert names(new_failures(base, patched, ignored=())) == ["d", "e"]
+    assert names(new_failures(base, patched, ignored={key("e")})) == ["d"]
+
+
+def test_few_are_all_run_again_and_of_many_a_sample_over_all_names() -> None:
+    few = tuple(key(f"t{at:03}/{sub}") for at in range(MANY) for sub in "ab")
+    assert sample(few) == few
+    many = tuple(key(f"t{at:03}/{sub}") for at in range(300) for sub in "ab")
+    chosen = sample(many)
+    assert len(chosen) == 2 * SAMPLE
+    assert {one.name[1] for one in chosen} == {"0", "1", "2"}
+    assert sample(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("base", "patched", "alike"),
+    [("PPP", "FFF", True), ("PPP", "FPF", False), ("PFP", "FFF", False), ("PPP", "PPP", False), ("PPP", "", False)],
+)
+def test_a_sample_of_one_kind(base: str, patched: str, alike: bool) -> None:
+    assert all_alike(side(t="PPP", u=base), side(t="FFF", u=patched), [key("t"), key("u")]) is alike
+
+
+@pytest.mark.parametrize(
+    ("base", "patched", "failures", "wanted"),
+    [
+        # it never failed by itself: twice again is enough
+        ("PPP", "FFF", 0, False),
+        # 1 of 20: four times again
+        ("PPP", "FFF", 1, True),
+        ("PPP", "FFFF", 1, True),
+        ("PPP", "FFFFF", 1, False),
+        # it passed, so it is flaky whatever comes
+        ("PPP", "FPF", 1, False),
+        ("PFP", "FFF", 1, False),
+        # not run again at all, being one of very many: the sample speaks for it
+        ("P", "F", 1, False),
+        ("PPP", "F" * (MOST_RUNS + 1), 19, False),
+    ],
+)
+def test_who_is_run_once_more(base: str, patched: str, failures: int, wanted: bool) -> None:
+    known = {key("t"): History(failures=failures, runs=20)}
+    assert bool(once_more(side(t=base), side(t=patched), [key("t")], known)) is wanted
