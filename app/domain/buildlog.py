@@ -83,9 +83,13 @@ _LINE_SUFFIX = re.compile(r":(\d{1,8})$")
 
 
 def compiler_errors(
-    log: str, *, prefixes: Sequence[str] = PREFIXES, severities: Iterable[Severity] = (Severity.ERROR,)
+    log: str,
+    *,
+    prefixes: Sequence[str] = PREFIXES,
+    severities: Iterable[Severity] = (Severity.ERROR,),
+    most: int = MAX_ERRORS,
 ) -> tuple[CompilerError, ...]:
-    """Return the complaints of a build's log in order, each once, at most 100.
+    """Return the complaints of a build's log in order, each once, at most `most`.
 
     make's own `*** [...] Error 2` is returned only when nothing better explains the failure. Paths lose the longest of
     `prefixes` that they begin with.
@@ -97,7 +101,7 @@ def compiler_errors(
         error = _read(lines, at, line, prefixes) if _might_tell(line) else None
         if error is not None and error.severity in wanted:
             found.setdefault((error.file, error.line, error.message), error)
-            if len(found) >= MAX_ERRORS:
+            if len(found) >= most:
                 break
     if not found and Severity.ERROR in wanted:
         return _last_word(lines)

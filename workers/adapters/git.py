@@ -11,7 +11,7 @@ import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +33,8 @@ HISTORY = 1000
 """Commits of a base that are looked at for a patch-id: those of some weeks in a busy tree."""
 HISTORY_STEP = 100
 HISTORY_OF_TITLES = 20_000
+WALK = "walk "
+"""Before the commit to which mtimes were settled, in the note on a worktree in which commits are stepped through."""
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _REJECT_FILES = 20
 
@@ -162,6 +164,7 @@ class Checkout:
     repository: Path
     source: Path
     base: Base
+    walked: set[str] = field(default_factory=set)
 
     async def clean(self) -> None:
         """Bring the worktree to the base, whatever state a run (killed perhaps) left it in.
@@ -191,9 +194,11 @@ class Checkout:
         Raises:
             InfrastructureError: git cannot.
         """
-        settled = _last_commit(self.source)
+        settled, walked = _last_commit(self.source), tuple(self.walked)
+        if settled.startswith(WALK):
+            settled = settled.removeprefix(WALK) if walked else ""  # another process walked, and did not end
         _remember_commit(self.source, "")
-        touched = await self._names("diff-index", "HEAD")
+        touched = list(walked) + await self._names("diff-index", "HEAD")
         touched += await self._names("diff-tree", "-r", "HEAD", commit)
         touched += await self._names("diff-tree", "-r", settled, commit) if settled else ["."]
         await self._git("reset", "--quiet", "--hard", commit)
@@ -201,7 +206,29 @@ class Checkout:
         if commit != self.base.commit:
             changed = await self._names("diff-tree", "-r", "--diff-filter=d", self.base.commit, commit)
             await asyncio.to_thread(_set_mtimes, self.source, changed, time.time())
+        self.walked.clear()
         _remember_commit(self.source, commit)
+
+    async def step(self, commit: str) -> None:
+        """Check out `commit` as one of several that are built one after the other in the same folder of objects.
+
+        Only what differs from what was checked out before gets an mtime of now; `to` has to come in the end.
+
+        Raises:
+            InfrastructureError: git cannot.
+        """
+        before = _last_commit(self.source)
+        if not before.startswith(WALK):
+            _remember_commit(self.source, f"{WALK}{before}")
+        changed = await self._names("diff-tree", "-r", "HEAD", commit)
+        self.walked.update(changed)
+        await self._git("reset", "--quiet", "--hard", commit)
+        await asyncio.to_thread(_set_mtimes, self.source, changed, time.time())
+
+    async def below(self, commit: str, base: str) -> tuple[str, ...]:
+        """Return the commits that lead from `base` (not included) to `commit` (included), the first of them first."""
+        output = await self._git("rev-list", "--reverse", "--first-parent", f"{base}..{commit}")
+        return tuple(output.decode().split())
 
     async def head(self) -> str:
         """Return the commit checked out, 40 hex digits."""
