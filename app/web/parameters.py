@@ -1,6 +1,7 @@
 """What endpoints take: sessions, settings, ids, pages of lists; all bounded, so that no value can break a query."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
@@ -19,6 +20,12 @@ def settings_of(request: Request) -> Settings:
     """Return the settings that the application was made with."""
     settings: Settings = request.app.state.settings
     return settings
+
+
+def now_of(request: Request) -> datetime:
+    """Return what the application's clock says; tests set it."""
+    now: datetime = request.app.state.now()
+    return now
 
 
 def sessions_of(request: Request) -> Sessions:
@@ -61,6 +68,7 @@ def _chosen(value: str | None) -> str | None:
 
 
 Config = Annotated[Settings, Depends(settings_of)]
+Now = Annotated[datetime, Depends(now_of)]
 SessionFactory = Annotated[Sessions, Depends(sessions_of)]
 Read = Annotated[Session, Depends(reading, scope="function")]
 Write = Annotated[Session, Depends(writing, scope="function")]
