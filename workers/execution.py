@@ -16,7 +16,7 @@ from workers.recorder import Recorder
 from workers.steps.apply import apply
 from workers.steps.build import build
 from workers.steps.compare import compare_with_neighbours
-from workers.steps.selftests import Life, boot_and_test
+from workers.steps.selftests import Lives, boot_and_test, lives_of
 
 
 async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
@@ -69,12 +69,12 @@ def _findings(
     )
 
 
-def _lived(image: Image, life: Life, *, commit: str, first: Sequence[Mapping[str, Any]]) -> Findings:
+def _lived(image: Image, life: Lives, *, commit: str, first: Sequence[Mapping[str, Any]]) -> Findings:
     return Findings(
-        reached=Step.SELFTESTS if life.end.ready else Step.BOOT,
+        reached=Step.SELFTESTS if life.ready else Step.BOOT,
         applied=True,
         built=True,
-        booted=life.end.ready,
+        booted=life.ready,
         complete=life.complete,
         facts={
             "commit": commit,
@@ -84,6 +84,7 @@ def _lived(image: Image, life: Life, *, commit: str, first: Sequence[Mapping[str
             "accelerator": life.boot.accelerator,
             "events": [asdict(event) for event in life.events],
             "tally": asdict(life.tally),
+            "lives": lives_of(life),
             "not_built": [{"test": name, "reason": why} for name, why in image.not_built],
             "ran": sorted({origin(one.suite, one.name) for one in life.results if one.outcome is not Outcome.MISS}),
         },

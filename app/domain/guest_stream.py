@@ -7,14 +7,13 @@ The guest's init frames the raw output of the suites with lines of its own, a ma
     @@reroll {"event":"end","suite":"test_progs","exit":1}    and its exit code
     @@reroll {"event":"done"}                                 all suites were run; the guest powers off
 
-The init writes a newline before each, for a suite's last line may lack one. A suite may begin again (resumed after a
-crash); its results go on counting. The code under test runs as root beside the init and may forge every line: all it
+The init writes a newline before each, for a suite's last line may lack one. A suite may begin again (with other
+tests); its results go on counting. The code under test runs as root beside the init and may forge every line: all it
 gains is wrong results for its own run.
 """
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.domain.outcome import TestResult
@@ -23,6 +22,7 @@ from app.domain.testlog.lines import LineSplitter, line_size, text_of
 
 MARK = b"@@reroll "
 MAX_SUITES = 32
+MAX_INVOKED = 1000
 _MAX_FRAME = 4096
 _SUITE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _MAX_STRAY = 40
@@ -41,40 +41,34 @@ class SuiteRun:
         """Whether the suite ran to its own end, so that what it did not report did not exist."""
         return self.summary.complete and self.exit_code is not None
 
-    def running(self, tests: Iterable[str]) -> str | None:
-        """Return which of the tests it was given ran when it was cut short: the one after the last that reported.
 
-        test_progs runs them in the order of their bytes and reports each when it has ended; None when it did end.
-        """
-        if self.ended:
-            return None
-        last = self.summary.last_test
-        return next((test for test in sorted(tests) if last is None or test > last), None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoked:
+    """A suite run once: a machine may run one several times, each time with other tests.
 
-    def why_cut(self, tests: Iterable[str] = ()) -> str | None:
-        """Return why the suite did not run to its end, for people; None when it did. `tests`: as for `running()`."""
-        if self.ended:
-            return None
-        test, last = self.running(tests), self.summary.last_test
-        if test is not None and (last is not None or self.exit_code is None):
-            where = f"{self.suite} while it ran {test}"
-        else:
-            where = f"{self.suite} {f'after {last}' if last else 'before any test had ended'}"
-        if self.exit_code is None:
-            return f"the machine ended in {where}"
-        how = self.summary.crash or (self.summary.rest.strip().rpartition("\n")[2][:200]) or "it said nothing"
-        return f"exit code {self.exit_code} of {where}: {how}"
+    `ended`: it came to its own end. `last_test` is the last top-level test that reported; `crash` what killed the
+    program, when it said so; `said` its last words (a line, "" for none) that belong to no result.
+    """
+
+    suite: str
+    exit_code: int | None
+    ended: bool
+    last_test: str | None
+    crash: str | None
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestEnd:
     """The end of the stream: the results held back, what became of each suite, and whether the init said so.
 
-    `stray` is output outside every suite (at most 40 lines): what the init itself had to say.
+    `invoked` are the suites in the order in which they were run, a suite as often as it was. `stray` is output outside
+    every suite (at most 40 lines): what the init itself had to say.
     """
 
     results: tuple[TestResult, ...]
     suites: tuple[SuiteRun, ...]
+    invoked: tuple[Invoked, ...]
     ready: bool
     done: bool
     stray: tuple[str, ...]
@@ -83,18 +77,30 @@ class GuestEnd:
 class GuestStream:
     """Reads the results port as it streams, in bounded memory; never raises on what it reads.
 
-    `ready`, `done` and `suite` (the one that is running) may be looked at between calls.
+    `ready`, `done`, `suite` (the one that is running), `begun` (how often one was) and `last_test` may be looked at
+    between calls. `offset` is where in the log of the whole, in bytes, this stream begins.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, offset: int = 0) -> None:
         self.ready = False
         self.done = False
         self.suite: str | None = None
         self._splitter = LineSplitter()
-        self._offset = 0
+        self._offset = offset
+        self._invoked: list[Invoked] = []
         self._parsers: dict[str, SuiteParser] = {}
         self._exits: dict[str, int | None] = {}
         self._stray: list[str] = []
+
+    @property
+    def begun(self) -> int:
+        """How many times a suite was begun."""
+        return len(self._invoked) + (self.suite is not None)
+
+    @property
+    def last_test(self) -> str | None:
+        """The last top-level test of the suite that runs which reported; None before the first, and between suites."""
+        return None if self.suite is None else self._parsers[self.suite].last_test
 
     def feed(self, data: bytes) -> list[TestResult]:
         """Read the next bytes; return the results that they complete, in order."""
@@ -106,13 +112,19 @@ class GuestStream:
     def finish(self) -> GuestEnd:
         """End the stream, wherever it was cut off."""
         results = self._take(self._splitter.finish())
+        results += self._close()
         suites = []
         for suite, parser in self._parsers.items():
             end = parser.end()
             results += end.results
             suites.append(SuiteRun(suite=suite, exit_code=self._exits[suite], summary=end.summary))
         return GuestEnd(
-            results=tuple(results), suites=tuple(suites), ready=self.ready, done=self.done, stray=tuple(self._stray)
+            results=tuple(results),
+            suites=tuple(suites),
+            invoked=tuple(self._invoked),
+            ready=self.ready,
+            done=self.done,
+            stray=tuple(self._stray),
         )
 
     def _take(self, lines: list[bytes]) -> list[TestResult]:
@@ -153,11 +165,13 @@ class GuestStream:
     def _begin(self, suite: object) -> list[TestResult]:
         if not isinstance(suite, str) or not _SUITE.fullmatch(suite):
             return []
+        if len(self._invoked) >= MAX_INVOKED:
+            return []
         if suite not in self._parsers:
             if len(self._parsers) >= MAX_SUITES:
                 return []
             self._parsers[suite] = parser_for(suite)
-        self._parsers[suite].complete = False
+        self._parsers[suite].begin()
         self._exits[suite] = None
         self.suite = suite
         return []
@@ -167,7 +181,18 @@ class GuestStream:
         if self.suite is None:
             return []
         suite, self.suite = self.suite, None
-        return list(self._parsers[suite].end().results)
+        end, code = self._parsers[suite].end(), self._exits[suite]
+        self._invoked.append(
+            Invoked(
+                suite=suite,
+                exit_code=code,
+                ended=code is not None and end.summary.complete,
+                last_test=end.summary.last_test,
+                crash=end.summary.crash,
+                said=end.summary.rest.strip().rpartition("\n")[2][:200],
+            )
+        )
+        return list(end.results)
 
 
 def _decode(line: bytes) -> dict[str, object]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload, undefer
 
 from app.db.models import Change, Result, Revision, Run, RunState, Step, Test
 from app.domain import regression
-from app.domain.console import ConsoleEvent, ConsoleKind
+from app.domain.console import ConsoleEvent
 from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult, Verdict
 from app.domain.outcome import Step as StepName
 from app.domain.regression import Observations, compare_revisions
@@ -116,7 +116,7 @@ def _facts(session: Session, run: Run, only: Sequence[str] | None) -> RunFacts:
         run_id=run.id,
         steps=_steps(session, run),
         results=tuple(_results(session, run, only)),
-        console=tuple(_event(one) for one in evidence.get("events", ())),
+        console=tuple(ConsoleEvent.stored(one) for one in evidence.get("events", ())),
         built=bool(evidence.get("built")),
         booted=bool(evidence.get("booted")),
         complete=bool(evidence.get("complete")),
@@ -184,10 +184,6 @@ def _results(session: Session, run: Run, only: Sequence[str] | None) -> Iterable
                 detail=row.detail,
                 duration_s=row.duration_s,
             )
-
-
-def _event(one: dict[str, Any]) -> ConsoleEvent:
-    return ConsoleEvent(**{**one, "kind": ConsoleKind(one["kind"]), "frames": tuple(one["frames"])})
 
 
 def _previous(session: Session, revision: Revision) -> tuple[str | None, tuple[regression.Change, ...]]:

@@ -70,39 +70,6 @@ def test_a_machine_that_dies_leaves_its_suite_open() -> None:
     assert not end.done
 
 
-@pytest.mark.parametrize(
-    ("output", "exit_code", "tests", "why"),
-    [
-        (b"#1       a:OK\n", None, ("c", "a", "b"), "the machine ended in test_progs while it ran b"),
-        (b"#1       a:OK\n", None, (), "the machine ended in test_progs after a"),
-        (b"#1       a:OK\n", None, ("a",), "the machine ended in test_progs after a"),
-        (b"", None, ("a", "b"), "the machine ended in test_progs while it ran a"),
-        (b"", None, (), "the machine ended in test_progs before any test had ended"),
-        (
-            b"#1       a:OK\nCaught signal #11!\nStack trace:\n",
-            139,
-            ("a", "b"),
-            "exit code 139 of test_progs while it ran b: caught signal 11",
-        ),
-        (
-            b"./test_progs: no libelf.so.1\n",
-            127,
-            ("a",),
-            "exit code 127 of test_progs before any test had ended: ./test_progs: no libelf.so.1",
-        ),
-        (b"", 2, ("a",), "exit code 2 of test_progs before any test had ended: it said nothing"),
-        (b"#1       a:OK\nSummary: 1/0 PASSED, 0 SKIPPED, 0 FAILED\n", 0, ("a", "b"), None),
-    ],
-)
-def test_why_a_suite_was_cut_short(
-    output: bytes, exit_code: int | None, tests: tuple[str, ...], why: str | None
-) -> None:
-    data = frame(event="begin", suite="test_progs") + output
-    if exit_code is not None:
-        data += frame(event="end", suite="test_progs", exit=exit_code)
-    assert read(data)[1].suites[0].why_cut(tests) == why
-
-
 def test_a_suite_that_begins_again_goes_on_counting() -> None:
     once = (
         frame(event="begin", suite="test_progs") + b"#1       a:OK\n" + frame(event="end", suite="test_progs", exit=0)

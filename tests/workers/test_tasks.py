@@ -13,6 +13,7 @@ from app.db.models import (
     Run,
     RunState,
     Step,
+    Test,
     Thread,
     ThreadState,
 )
@@ -85,11 +86,30 @@ async def test_a_new_test_that_fails_is_the_series_own(house):
     assert house.changes(run) == {"log_buf/new": ChangeClass.NEW_FAILURE}
 
 
-async def test_a_machine_that_dies_leaves_its_tests_not_run(house):
+async def test_who_ends_the_machine_is_a_regression_and_the_rest_runs_in_another(house):
     await house.track(house.posted(1, ("line_3;", "line_3_panic;")))
     run = house.run("v1")
     assert run.verdict is Verdict.REGRESSED
-    assert house.changes(run)["log_buf"] is ChangeClass.NOT_RUN
+    assert house.changes(run) == {"bpf_iter": ChangeClass.REGRESSION}
+    assert [(one["killers"][0]["name"] if one["killers"] else None, one["tests"]) for one in run.evidence["lives"]] == [
+        ("bpf_iter", 2),
+        (None, 1),
+    ]
+    with house.sessions() as session:
+        found = session.execute(
+            select(Test.name, Result.boot, Result.on_base, Result.outcome, Result.message)
+            .join(Test)
+            .where(Result.run_id == run.id, Test.name.in_(["bpf_iter", "log_buf"]))
+        ).all()
+    said = "the kernel panicked"
+    assert sorted(found) == [
+        ("bpf_iter", 0, False, Outcome.FAIL, said),
+        ("bpf_iter", 1, False, Outcome.FAIL, said),
+        ("bpf_iter", 1, True, Outcome.PASS, None),
+        ("bpf_iter", 2, False, Outcome.FAIL, said),
+        ("bpf_iter", 2, True, Outcome.PASS, None),
+        ("log_buf", 0, False, Outcome.PASS, None),
+    ]
 
 
 async def test_no_userspace_with_the_patches_alone_is_does_not_boot(house):
@@ -97,11 +117,13 @@ async def test_no_userspace_with_the_patches_alone_is_does_not_boot(house):
     assert house.run("v1").verdict is Verdict.DOES_NOT_BOOT
 
 
-@pytest.mark.parametrize("what", ["panic_once", "hang_once", "slow_once"])
-async def test_what_a_machine_does_once_only_is_nobodys_doing(house, what):
+@pytest.mark.parametrize(
+    ("what", "changes"), [("panic_once", {"bpf_iter": ChangeClass.FLAKY}), ("hang_once", {}), ("slow_once", {})]
+)
+async def test_what_a_machine_does_once_only_is_nobodys_doing(house, what, changes):
     await house.track(house.posted(1, ("line_3;", f"line_3_{what};")))
     run = house.run("v1")
-    assert (run.verdict, house.changes(run)) == (Verdict.CLEAN, {})
+    assert (run.verdict, house.changes(run)) == (Verdict.CLEAN, changes)
 
 
 async def test_a_base_that_does_not_boot_any_more_is_no_ground_to_say_does_not_boot(house):

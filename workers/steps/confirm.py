@@ -8,7 +8,7 @@ from app.config import ProfileSettings
 from app.domain import confirming
 from app.domain.flake import MOST_RUNS, USUAL_RUNS
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
-from app.domain.regression import Side, observe, top_level
+from app.domain.regression import Side, candidates, observe, top_level
 from app.domain.verdict import StepOutcome
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Job
@@ -20,7 +20,7 @@ from workers.ports import Base, Image
 from workers.recorder import StepRecord
 from workers.steps.apply import base_tree, patched_tree
 from workers.steps.build import image_of
-from workers.steps.selftests import Life, boot_quietly
+from workers.steps.selftests import Lives, boot_quietly
 
 MOST_ALONE = 8
 """With more suspects than this something general broke: they share a machine, for a reply within the hour."""
@@ -28,10 +28,15 @@ MOST_ALONE = 8
 
 @dataclass(slots=True, kw_only=True)
 class Again:
-    """What was seen again: results a boot, on the patched and on the unpatched image."""
+    """What was seen again: results a boot, on the patched and on the unpatched image, and their kernels' complaints.
+
+    `complained` and `base_complained` are fingerprints (app.domain.console).
+    """
 
     patched: list[Sequence[TestResult]] = field(default_factory=list)
     base: list[Sequence[TestResult]] = field(default_factory=list)
+    complained: set[str] = field(default_factory=set)
+    base_complained: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +48,67 @@ class Confirmer:
     job: Job
 
     async def whole(self, hearing: Hearing, again: Again) -> Hearing:
-        """Boot the patched image once more, whole, where it died or complained; return the hearing with both lives.
+        """Boot the patched image once more where it died or complained; return the hearing with the better end of both.
 
         What happens once only is no one's doing: a death or a complaint counts when it comes again. Where the first
-        life did not reach userspace, the base has to reach it now, under the same conditions.
+        life did not reach userspace, the base has to reach it now, under the same conditions. A machine whose killers
+        are known was not cut off: these are suspects as any test that fails.
 
         Raises:
             InfrastructureError: an image cannot be had, or the base does not boot now though it did before.
         """
         run, baseline = hearing.run, hearing.baseline
-        if baseline is None or not _needs_second_look(run, baseline):
+        if baseline is None or not run.built or not baseline.complete:
+            return hearing
+        if run.complete:
+            await self._complaints(hearing, baseline, again)
             return hearing
         image = await self._image(run, patched=True)
         if not run.booted:
             life = await self._boot(await self._image(baseline, patched=False), image.tests[:1])
-            if not life.end.ready:
+            if not life.ready:
                 raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
-        tests = image.tests if hearing.only is None else hearing.only
-        life = await self._boot(image, tests)
+        life = await self._boot(image, image.tests if hearing.only is None else hearing.only)
         self._keep(again.patched, life.results, on_base=False)
+        again.complained |= {event.fingerprint for event in life.events}
         return dataclasses.replace(hearing, run=_both(run, life))
+
+    async def _complaints(self, hearing: Hearing, baseline: RunFacts, again: Again) -> None:
+        """Run what the patched kernel complained in again, on both sides: alone, and whole if it does not come then.
+
+        What a suspect did is seen when that is run again.
+        """
+        known = {event.fingerprint for event in baseline.console}
+        suspects = set(top_level(candidates(*sides(hearing, again))))
+        events = [one for one in hearing.run.console if one.fingerprint not in known and one.test not in suspects]
+        if not events:
+            return
+        image = await self._image(hearing.run, patched=True)
+        of_run = image.tests if hearing.only is None else hearing.only
+        named = {test for one in events for test in (one.perhaps, one.test)}
+        alone = tuple(test for test in of_run if test in named)
+        wanted = {one.fingerprint for one in events}
+        for tests in (alone, of_run) if alone and None not in {one.test for one in events} else (of_run,):
+            life = await self._boot(image, tests)
+            again.complained |= {event.fingerprint for event in life.events}
+            if wanted <= again.complained:
+                break
+        if wanted & again.complained:
+            life = await self._boot(await self._image(baseline, patched=False), tests)
+            again.base_complained |= {event.fingerprint for event in life.events}
+
+    def settled(self, hearing: Hearing, again: Again) -> Hearing:
+        """Return the hearing with those complaints alone that came again, and not without the patches too."""
+        if hearing.baseline is None:
+            return hearing
+        known = {event.fingerprint for event in hearing.baseline.console}
+        console = tuple(
+            event
+            for event in hearing.run.console
+            if event.fingerprint in known
+            or (event.fingerprint in again.complained and event.fingerprint not in again.base_complained)
+        )
+        return dataclasses.replace(hearing, run=dataclasses.replace(hearing.run, console=console))
 
     async def suspects(self, hearing: Hearing, again: Again, precedents: Precedents) -> None:
         """Run the tests that look like the series' doing again, alone, twice on each side.
@@ -85,7 +131,7 @@ class Confirmer:
             doubted = confirming.once_more(*sides(hearing, again), both, precedents.histories)
             if not doubted:
                 return
-            await self._alone(await self._image(hearing.run, patched=True), doubted, again.patched, on_base=False)
+            await self._alone(await self._image(hearing.run, patched=True), doubted, again, on_base=False)
 
     async def _twice(
         self, hearing: Hearing, again: Again, keys: Sequence[TestKey], *, on_both: Sequence[TestKey]
@@ -94,33 +140,32 @@ class Confirmer:
             return
         image = await self._image(hearing.run, patched=True)
         for _ in range(USUAL_RUNS):
-            await self._alone(image, keys, again.patched, on_base=False)
+            await self._alone(image, keys, again, on_base=False)
         shared = set(on_both).intersection(keys)
         if shared and hearing.baseline is not None:
             image = await self._image(hearing.baseline, patched=False)
             for _ in range(USUAL_RUNS):
-                await self._alone(image, sorted(shared), again.base, on_base=True)
+                await self._alone(image, sorted(shared), again, on_base=True)
 
-    async def _alone(
-        self, image: Image, suspects: Sequence[TestKey], seen: list[Sequence[TestResult]], *, on_base: bool
-    ) -> None:
+    async def _alone(self, image: Image, suspects: Sequence[TestKey], again: Again, *, on_base: bool) -> None:
         names = top_level(suspects)
         groups = [(name,) for name in names] if len(names) <= MOST_ALONE else [names]
         wanted = set(suspects)
         results: list[TestResult] = []
         for group in groups:
             life = await self._boot(image, group)
-            if not life.end.ready:
+            if not life.ready:
                 raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
+            (again.base_complained if on_base else again.complained).update(one.fingerprint for one in life.events)
             results += [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
-        self._keep(seen, results, on_base=on_base)
+        self._keep(again.base if on_base else again.patched, results, on_base=on_base)
 
     def _keep(self, seen: list[Sequence[TestResult]], results: Sequence[TestResult], *, on_base: bool) -> None:
         seen.append(results)
         for one in results:
             self.record.result(BootKey(boot=len(seen), on_base=on_base), one)
 
-    async def _boot(self, image: Image, tests: Sequence[str]) -> Life:
+    async def _boot(self, image: Image, tests: Sequence[str]) -> Lives:
         return await boot_quietly(self.context.machine, image, self._profile, tests=tests)
 
     @property
@@ -142,29 +187,18 @@ class Confirmer:
             raise InfrastructureError(f"run {facts.run_id} built before and does not build here: {error}") from error
 
 
-def _needs_second_look(run: RunFacts, baseline: RunFacts) -> bool:
-    known = {event.fingerprint for event in baseline.console}
-    complains = any(event.fingerprint not in known for event in run.console)
-    return run.built and baseline.complete and (not run.complete or complains)
-
-
 def sides(hearing: Hearing, again: Again) -> tuple[Side, Side]:
     """Return what is known of base and patched tree so far."""
     first = () if hearing.baseline is None else hearing.baseline.results
     return observe([first, *again.base]), observe([hearing.run.results, *again.patched])
 
 
-def _both(run: RunFacts, life: Life) -> RunFacts:
-    """Return what two lives of a machine say together: the better end of the two, and the complaints of both."""
-    better = {Step.BOOT: life.end.ready, Step.SELFTESTS: life.complete}
+def _both(run: RunFacts, life: Lives) -> RunFacts:
+    """Return the better end of two lives of a machine."""
+    better = {Step.BOOT: life.ready, Step.SELFTESTS: life.complete}
     steps = tuple(
         StepOutcome(step=one.step, outcome=Outcome.PASS) if better.get(one.step) else one for one in run.steps
     )
-    recurring = {event.fingerprint for event in life.events}
     return dataclasses.replace(
-        run,
-        steps=steps,
-        booted=run.booted or life.end.ready,
-        complete=run.complete or life.complete,
-        console=tuple(event for event in run.console if event.fingerprint in recurring),
+        run, steps=steps, booted=run.booted or life.ready, complete=run.complete or life.complete
     )

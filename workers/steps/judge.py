@@ -32,6 +32,7 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
                 base, patched = sides(hearing, again)
                 precedents = find_precedents(session, run_id, baseline=base, patched=patched)
             await confirmer.suspects(hearing, again, precedents)
+        hearing = confirmer.settled(hearing, again)
         ruling = _rule(hearing, again, precedents)
         record.summary = ruling.judgement.sentence
         record.detail = {"boots_again": {"patched": len(again.patched), "base": len(again.base)}}

@@ -97,6 +97,17 @@ class SuiteParser(ABC):
     def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
 
+    @property
+    def last_test(self) -> str | None:
+        """The last top-level test that reported since the suite was begun."""
+        return self._last_test
+
+    def begin(self) -> None:
+        """Forget how the suite ended before, for it runs once more; its results go on counting."""
+        self.complete = False
+        self._last_test = self._crash = None
+        self._rest = ""
+
     @abstractmethod
     def end(self) -> SuiteEnd:
         """Say what is left when the suite's output is over; more output may follow when the suite is run again."""
