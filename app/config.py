@@ -176,6 +176,19 @@ class Settings(BaseSettings):
     listen_port: int = 8000
     lore: LoreSettings = LoreSettings()
     trees: tuple[TreeSettings, ...] = ()
+class ArtifactSettings(_Section):
+    """What runs leave to download: where it is kept (None: `artifacts` below state_dir), how much, and for how long.
+
+    `most_bytes` counts packed bytes, 0 keeps nothing; `room_bytes` of the disk stay free.
+    """
+
+    folder: Path | None = None
+    most_bytes: int = Field(default=20_000_000_000, ge=0)
+    room_bytes: int = Field(default=2_000_000_000, ge=0)
+    keep_passed: Seconds = timedelta(days=7)
+    keep_failed: Seconds = timedelta(days=60)
+
+
     lists: tuple[ListSettings, ...] = ()
     profiles: dict[str, ProfileSettings] = Field(default_factory=lambda: {"bpf-quick": ProfileSettings()})
     default_profile: str = "bpf-quick"
@@ -202,6 +215,19 @@ class Settings(BaseSettings):
         path = config_file()
         toml = [TomlConfigSettingsSource(settings_cls, toml_file=path)] if path else []
         return (init_settings, env_settings, *toml)
+    artifacts: ArtifactSettings = ArtifactSettings()
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """The folder of the artifact store, which the web application and all workers share."""
+        return self.artifacts.folder or self.state_dir / "artifacts"
+
+    @field_validator("profiles", mode="before")
+    @classmethod
+    def _inherited(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        return resolve({name: one.model_dump() if isinstance(one, BaseModel) else one for name, one in given.items()})
 
 
 def config_file() -> Path | None:

@@ -11,7 +11,9 @@ from app.db.session import make_engine, make_sessions
 from app.db.url import database_url
 from app.errors import RerollError
 from app.logging import configure
+from workers.adapters.artifacts import FolderStore
 from workers.adapters.wiring import make_context
+from workers.artifacts import Keeper
 from workers.tasks import make_app
 from workers.upkeep import HEARTBEAT_S, STALLED_S, Upkeep
 
@@ -25,7 +27,9 @@ async def work(use: Settings, pool: str) -> None:
     app = make_app(url)
     async with app.open_async():
         upkeep = Upkeep(app=app, context=context)
-        beside = asyncio.create_task(upkeep.keep())
+        store = FolderStore(use.artifacts_dir, cache_dir=use.cache_dir, room_bytes=use.artifacts.room_bytes)
+        keeper = Keeper(context=context, store=store)
+        beside = asyncio.gather(upkeep.keep(), keeper.keep())
         try:
             await app.run_worker_async(
                 queues=[pool],

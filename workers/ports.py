@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from app.config import ProfileSettings, TreeSettings
+from app.domain.artifact import ArtifactKind
 from app.domain.attestation import Signature
 from app.errors import InfrastructureError
 
+from app.services.artifacts import Content
 Sink = Callable[[bytes], None]
 
 
@@ -243,3 +245,42 @@ class Mailer(Protocol):
             CutOffError: whether it was taken is not known.
             InfrastructureError: not taken now (4xx, no connection).
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A file that is packed and not a content of the store yet: what it holds, and where it lies."""
+
+    content: Content
+    place: Path
+
+
+class ArtifactStore(Protocol):
+    """Keeps what runs leave to download, each content once; the web application reads what is there."""
+
+    async def free_bytes(self) -> int:
+        """Return the free bytes of where the contents lie.
+
+        Raises:
+            InfrastructureError: it cannot be reached.
+        """
+
+    async def pack(self, image: Image, kind: ArtifactKind) -> Packed | None:
+        """Pack one file of an image, at the lowest priority; None where it is not this worker's turn.
+
+        Raises:
+            InfrastructureError: the file is not there any more, the store is full, or it took too long.
+        """
+
+    async def place(self, packed: Packed) -> None:
+        """Make a content of what was packed, unless the store has it.
+
+        Raises:
+            InfrastructureError: the store cannot be written to.
+        """
+
+    async def has(self, sha256: str) -> bool:
+        """Tell whether the store has a content."""
+
+    async def sweep(self, live: Collection[str]) -> None:
+        """Delete the contents but `live`, and what packers that were killed have left."""

@@ -7,7 +7,7 @@ from app.db.models import AttemptKind
 from app.db.queue import Task
 from app.domain.outcome import Verdict
 from app.errors import FencedError, InfrastructureError
-from app.services import attempts, execution, judging, reporting, tracking
+from app.services import artifacts, attempts, elsewhere, execution, judging, reporting, tracking
 from app.services.attempts import Claim
 from workers.context import Context
 from workers.execution import execute
@@ -78,6 +78,7 @@ async def execute_run(job: JobContext, *, run_id: int) -> None:
         found = await execute(context, Recorder(context.sessions, held), work)
         with context.sessions.begin() as session:
             execution.finish(session, held, found)
+            artifacts.announce(session, held, found.facts.get("image"), context.settings.artifacts)
     except FencedError as error:
         log.warning("an attempt was replaced", run=run_id, attempt=held.attempt, error=str(error))
     except Exception as error:  # noqa: BLE001 - whatever else goes wrong here is ours, and must not leave the run open

@@ -39,10 +39,10 @@ class Upkeep:
     async def keep(self) -> None:
         """Do all of it until cancelled."""
         await asyncio.gather(
-            _every(HEARTBEAT_S, self.say_present),
-            _every(REAP_EVERY_S, self.give_back),
-            _every(SWEEP_EVERY_S, self.sweep),
-            _every(TIDY_EVERY_S, self.tidy, first_s=TIDY_EVERY_S),
+            every(HEARTBEAT_S, self.say_present),
+            every(REAP_EVERY_S, self.give_back),
+            every(SWEEP_EVERY_S, self.sweep),
+            every(TIDY_EVERY_S, self.tidy, first_s=TIDY_EVERY_S),
         )
 
     async def note(self, call_next: AsyncCallNext, job: JobContext, _worker: Worker) -> Any:  # noqa: ANN401 - a job's
@@ -84,7 +84,8 @@ class Upkeep:
                 await self.context.trees.tidy(tree)
 
 
-async def _every(seconds: float, act: Callable[[], Awaitable[None]], *, first_s: float = 0.0) -> None:
+async def every(seconds: float, act: Callable[[], Awaitable[None]], *, first_s: float = 0.0) -> None:
+    """Do something again and again until cancelled; trouble with it is logged."""
     await asyncio.sleep(first_s)
     while True:
         try:

@@ -1,6 +1,7 @@
 """The tables, a module a noun."""
 
 from app.db.models.access import Token, Worker
+from app.db.models.artifact import Artifact
 from app.db.models.attestation import Attestation
 from app.db.models.base import Base
 from app.db.models.decision import Decision, FormerPlace
@@ -24,6 +25,7 @@ from app.db.models.run import (
 from app.db.models.series import Comment, Patch, Revision, RevisionKey, Series
 
 __all__ = [
+    "Artifact",
     "Attempt",
     "AttemptKind",
     "Attestation",

@@ -2,7 +2,20 @@
 
 from fastapi import APIRouter
 
-from app.web.api import comparing, decisions, ignores, logs, mail, messages, results, review, runs, series, threads
+from app.web.api import (
+    artifacts,
+    comparing,
+    decisions,
+    ignores,
+    logs,
+    mail,
+    messages,
+    results,
+    review,
+    runs,
+    series,
+    threads,
+)
 from app.web.api.schemas import Problem
 
 router = APIRouter(
@@ -12,5 +25,5 @@ router = APIRouter(
         422: {"model": Problem, "description": "The request is not right", "content": {"application/problem+json": {}}},
     },
 )
-for part in (threads, series, comparing, decisions, mail, review, messages, runs, results, logs, ignores):
+for part in (threads, series, comparing, decisions, mail, review, messages, runs, results, logs, artifacts, ignores):
     router.include_router(part.router)

@@ -12,11 +12,13 @@ from app.db.models import Attempt, Change, Report, Result, Run, RunState
 from app.db.queries import logs as log_queries
 from app.db.queries import results as result_queries
 from app.db.queries import runs as queries
+from app.db.queries.artifacts import list_artifacts
 from app.db.queries.paging import Window
 from app.db.queries.reports import report_of_run
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.errors import NotFoundError, SubmissionError
 from app.services.rerun import rerun
+from app.web.downloads import Download, downloads
 from app.web.evidence import Evidence, Named, named, read_evidence
 from app.web.forms import Fields
 from app.web.pages.lists import Pager, pager
@@ -106,6 +108,7 @@ class RunPage:
     suites: Sequence[str]
     uses: Sequence[queries.BaselineUse]
     report: Report | None
+    downloads: Sequence[Download]
     statement: Statement | None
     outcomes: Sequence[Outcome] = tuple(Outcome)
     kinds: Sequence[ChangeClass] = tuple(ChangeClass)
@@ -211,6 +214,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         suites=result_queries.suites(session, run.id),
         uses=queries.uses_of_baseline(session, run.id) if run.revision_id is None else [],
         report=report_of_run(session, run.id),
+        downloads=downloads(list_artifacts(session, run.id), settings_of(request).artifacts),
         statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
         if run.sentence
         else None,
