@@ -23,7 +23,7 @@ from app.web.evidence import Evidence, Named, named, read_evidence
 from app.web.forms import Fields
 from app.web.pages.lists import Pager, pager
 from app.web.pages.run_parts import StepRow, step_rows
-from app.web.parameters import Config, Id, OrAny, Read, Words, Write
+from app.web.parameters import Config, Id, OrAny, Read, Words, Write, settings_of
 from app.web.render import render
 from app.web.security import SignedIn
 from app.web.words import (
