@@ -7,10 +7,12 @@ import pytest
 
 from app.domain.buildlog import compiler_errors
 from app.domain.console import scan_console
+from app.domain.log_diff import diff_logs
+from app.domain.log_fold import Style
 from app.domain.results_document import results_document
 from app.domain.selftests_index import index_tree
 from app.domain.testlog.excerpt import explain
-from app.domain.verifier_log import find_check
+from app.domain.verifier_log import find_checks
 
 SIZE = 300_000
 LIMIT_S = 4.0
@@ -36,7 +38,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "console": scan_console,
     "build": compiler_errors,
     "explain": lambda text: explain(text.split("\n")),
-    "check": lambda text: find_check(text.split("\n")),
+    "checks": lambda text: find_checks(text.split("\n")),
+    "log diff": lambda text: diff_logs(text.split("\n"), text.split("\n")[::-1]),
+    "iterators": lambda text: diff_logs(text.split("\n"), text.split("\n")[::-1], style=Style.ITERATOR),
     "index": index,
 }
 NASTY = [
@@ -54,6 +58,15 @@ NASTY = [
     repeated(":PASS:") + " nsec",
     repeated(":FAIL:"),
     repeated("a:FAIL:" + "x" * 99 + " unexpected \n"),
+    repeated("R1=scalar(id=1,refs=2,3 fp-8 (r10 -16) 0xffff888000000000 "),
+    repeated("VERIFIER LOG:\n=============\n"),
+    repeated("MATCHED    SUBSTR: 'a"),
+    repeated("MATCHED    SUBSTR: 'a\n"),
+    "VERIFIER LOG:\n=============\n"
+    + repeated("ab\n")
+    + "=============\n"
+    + "MATCHED     REGEX: 'a{{x}}b'\n" * 60
+    + "EXPECTED   SUBSTR: 'abc'\n",
     repeated("ld.ld.error"),
     repeated("(") + "undefined reference to `x'",
     repeated("(((( undefined reference to\n"),

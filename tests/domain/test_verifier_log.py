@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.testlog.excerpt import explain
-from app.domain.verifier_log import CheckKind, Status, find_check
+from app.domain.verifier_log import CheckKind, Status, find_check, find_checks
 
 LOG = """\
 validate_msgs:FAIL:755 expect_msg
@@ -70,7 +72,7 @@ def test_it_becomes_the_message_of_the_failure() -> None:
                 *["WRONG LINE SUBSTR: 'ret'", "expecting match at line 1, actual match is at line 2"],
             ],
             CheckKind.JITED,
-            "expected “ret” on the next line, the JITed program has it elsewhere",
+            "expected “ret” on the next line, the JITed program has it elsewhere (line 3, not 2)",
         ),
         (
             ["run_subtest:FAIL:900 Unexpected retval: 3 != 0"],
@@ -122,3 +124,143 @@ def test_the_last_log_before_the_patterns_is_the_one_that_failed() -> None:
 @pytest.mark.parametrize("lines", [[], ["f:FAIL:1 no"], ["VERIFIER LOG:", "=====", "cut off"]])
 def test_no_check(lines: list[str]) -> None:
     assert find_check(lines) is None
+
+
+def frame(head: str, *log: str) -> list[str]:
+    return [head, "=============", *log, "============="]
+
+
+def places(lines: list[str]) -> list[int | None]:
+    check = find_check(lines)
+    assert check is not None
+    return [one.line for one in check.expectations]
+
+
+def test_several_checks_of_one_test_each_with_the_log_it_searched() -> None:
+    lines = [
+        "run_subtest:PASS:obj_open_mem 0 nsec",
+        *frame("VERIFIER LOG:", "0: r0 = 1", "processed 1 insns"),
+        "validate_msgs:FAIL:695 expect_msg",
+        "EXPECTED   SUBSTR: 'r0 = 2'",
+        *frame("XLATED:", "0: r0 = 1", "1: r9 = 5", "2: exit"),
+        "validate_msgs:FAIL:695 expect_msg",
+        "MATCHED    SUBSTR: '0: r0 = 1'",
+        "WRONG LINE SUBSTR: '2: exit'",
+        "expecting match at line 1, actual match is at line 2",
+        "run_subtest:FAIL:1037 Unexpected retval: 1 != 2",
+    ]
+    checks = find_checks(lines)
+    assert [check.kind for check in checks] == [CheckKind.MSG, CheckKind.XLATED, CheckKind.RETVAL]
+    assert [check.log[0] for check in checks] == ["0: r0 = 1"] * 3
+    assert (checks[1].wrong_at, checks[1].wanted_at, checks[1].nearest) == (3, 2, "2: exit")
+    assert checks[2].log[-1] == "processed 1 insns"
+
+
+def test_with_v_the_log_comes_before_the_failure() -> None:
+    lines = [*frame("VERIFIER LOG:", "R1 !read_ok"), "validate_msgs:FAIL:695 expect_msg", "EXPECTED   SUBSTR: 'R2'"]
+    check = find_check(lines)
+    assert check is not None
+    assert check.log == ("R1 !read_ok",)
+
+
+def test_the_search_goes_on_behind_the_last_match_within_its_line() -> None:
+    log = frame("VERIFIER LOG:", "R1=ctx() R10=fp0", "1: R1=ctx()")
+    assert places(
+        [*log, "MATCHED    SUBSTR: 'R1=ctx()'", "MATCHED    SUBSTR: 'R1=ctx()'", "EXPECTED   SUBSTR: 'q'"]
+    ) == [
+        1,
+        2,
+        None,
+    ]
+
+
+def test_a_regular_expression_is_located_by_its_texts_and_never_run() -> None:
+    log = frame(
+        "VERIFIER LOG:", "R1 type=scalar expected=fp", "R2 type=scalar expected=ctx", "aaaaaaaaaaaaaaaaaaaaaaaaaaa!"
+    )
+    lines = [
+        *log,
+        "MATCHED     REGEX: 'R{{[0-9]}} type={{.*}} expected=ctx'",
+        "MATCHED     REGEX: '{{(a+)+$}}'",
+        "EXPECTED    REGEX: 'type={{[a-z]+}} wanted'",
+    ]
+    assert places(lines) == [2, None, None]
+
+
+def test_what_was_forbidden_and_absent_is_called_matched_too() -> None:
+    """Newer trees: __not_msg("b") between __msg("a") and __msg("c") held, for the only b comes after the c."""
+    log = frame("VERIFIER LOG:", "a", "c", "b", "d")
+    lines = [
+        *log,
+        "MATCHED    SUBSTR: 'a'",
+        "MATCHED    SUBSTR: 'b'",
+        "MATCHED    SUBSTR: 'c'",
+        "EXPECTED   SUBSTR: 'x'",
+    ]
+    assert places(lines) == [1, None, 2, None]
+
+
+def test_what_is_there_but_earlier_is_said_so() -> None:
+    lines = [*frame("VERIFIER LOG:", "first", "second"), "MATCHED    SUBSTR: 'second'", "EXPECTED   SUBSTR: 'first'"]
+    check = find_check(lines)
+    assert check is not None
+    assert check.wrong_at == 1
+    assert check.sentence == (
+        "expected “first” after what is expected before it, the verifier's log has it earlier, on line 1"
+    )
+
+
+def test_a_pattern_of_two_lines() -> None:
+    lines = [
+        *frame("VERIFIER LOG:", "0: r0 = 1", "1: exit", "2: no"),
+        "MATCHED    SUBSTR: 'r0 = 1",
+        "1: exit'",
+        "EXPECTED   SUBSTR: 'maybe'",
+    ]
+    check = find_check(lines)
+    assert check is not None
+    assert [(one.pattern, one.line) for one in check.expectations] == [("r0 = 1\n1: exit", 1), ("maybe", None)]
+
+
+def test_a_log_whose_last_line_lacks_its_newline() -> None:
+    check = find_check(["VERIFIER LOG:", "=============", "R1 bad=============", "EXPECTED   SUBSTR: 'R1 good'"])
+    assert check is not None
+    assert check.log == ("R1 bad",)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "sentence"),
+    [
+        (
+            "drop_capabilities:FAIL:737 failed to drop capabilities: -1, Operation not permitted",
+            CheckKind.CAPS,
+            "failed to drop capabilities: -1, Operation not permitted",
+        ),
+        ("compile_regex:FAIL:184 Regexp too long: 'x'", CheckKind.SPEC, "Regexp too long: 'x'"),
+        (
+            "process_subtest:FAIL:1087 Can't parse test spec for program 'p'",
+            CheckKind.SPEC,
+            "Can't parse test spec for program 'p'",
+        ),
+        (
+            "do_prog_test_run:FAIL:820 FAIL: Unexpected bpf_prog_test_run error: 524 (Unknown error 524) ",
+            CheckKind.RETVAL,
+            "the program could not be run: error 524 (Unknown error 524)",
+        ),
+    ],
+)
+def test_failures_that_a_line_says(line: str, kind: CheckKind, sentence: str) -> None:
+    check = find_check([line])
+    assert check is not None
+    assert (check.kind, check.sentence) == (kind, sentence)
+
+
+@given(
+    st.lists(
+        st.sampled_from([*LOG, "XLATED:", "WRONG LINE SUBSTR: 'a'", "MATCHED     REGEX: '{{'", "=============", ""])
+    )
+)
+def test_any_order_of_these_lines_is_read(lines: list[str]) -> None:
+    for check in find_checks(lines):
+        assert check.sentence
+        assert check.wrong_at is None or check.log[check.wrong_at - 1].strip() == check.nearest
