@@ -9,6 +9,7 @@ from app.domain import confirming
 from app.domain.flake import MOST_RUNS, USUAL_RUNS
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
 from app.domain.regression import Side, candidates, observe, top_level
+from app.domain.test_output import log_name
 from app.domain.verdict import StepOutcome
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Job
@@ -20,7 +21,7 @@ from workers.ports import Base, Image
 from workers.recorder import StepRecord
 from workers.steps.apply import base_tree, patched_tree
 from workers.steps.build import image_of
-from workers.steps.selftests import Lives, boot_quietly
+from workers.steps.selftests import Lives, QuietLog, boot_quietly
 
 MOST_ALONE = 8
 """With more suspects than this something general broke: they share a machine, for a reply within the hour."""
@@ -68,7 +69,8 @@ class Confirmer:
             life = await self._boot(await self._image(baseline, patched=False), image.tests[:1])
             if not life.ready:
                 raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
-        life = await self._boot(image, image.tests if hearing.only is None else hearing.only)
+        log = self._log(again.patched, on_base=False, verbose=False)
+        life = await self._boot(image, image.tests if hearing.only is None else hearing.only, log)
         self._keep(again.patched, life.results, on_base=False)
         again.complained |= {event.fingerprint for event in life.events}
         return dataclasses.replace(hearing, run=_both(run, life))
@@ -151,22 +153,28 @@ class Confirmer:
         names = top_level(suspects)
         groups = [(name,) for name in names] if len(names) <= MOST_ALONE else [names]
         wanted = set(suspects)
+        seen = again.base if on_base else again.patched
         results: list[TestResult] = []
+        log = self._log(seen, on_base=on_base)
         for group in groups:
-            life = await self._boot(image, group)
+            life = await self._boot(image, group, log)
             if not life.ready:
                 raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
             (again.base_complained if on_base else again.complained).update(one.fingerprint for one in life.events)
             results += [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
-        self._keep(again.base if on_base else again.patched, results, on_base=on_base)
+        self._keep(seen, results, on_base=on_base)
+
+    def _log(self, seen: Sequence[object], *, on_base: bool, verbose: bool = True) -> QuietLog:
+        """Return the log of the boot that follows those that were seen, of all its machines."""
+        return QuietLog(sink=self.record.log(log_name(len(seen) + 1, on_base=on_base)), verbose=verbose)
 
     def _keep(self, seen: list[Sequence[TestResult]], results: Sequence[TestResult], *, on_base: bool) -> None:
         seen.append(results)
         for one in results:
             self.record.result(BootKey(boot=len(seen), on_base=on_base), one)
 
-    async def _boot(self, image: Image, tests: Sequence[str]) -> Lives:
-        return await boot_quietly(self.context.machine, image, self._profile, tests=tests)
+    async def _boot(self, image: Image, tests: Sequence[str], log: QuietLog | None = None) -> Lives:
+        return await boot_quietly(self.context.machine, image, self._profile, tests=tests, log=log)
 
     @property
     def _profile(self) -> ProfileSettings:

@@ -232,14 +232,37 @@ async def boot_and_test(
         await asyncio.gather(life, return_exceptions=True)
 
 
+@dataclass(slots=True, kw_only=True)
+class QuietLog:
+    """The log of machines that no step of their own records: what they print goes to `sink`, one after the other.
+
+    `verbose` has the tests print all that they can, those that pass too.
+    """
+
+    sink: Callable[[bytes], None]
+    verbose: bool = True
+    size: int = 0
+
+    def take(self, data: bytes) -> None:
+        """Take bytes of a results port."""
+        self.size += len(data)
+        self.sink(data)
+
+
 async def boot_quietly(
-    machine: Machine, image: Image, profile: ProfileSettings, *, tests: Sequence[str], verbose: bool = False
+    machine: Machine, image: Image, profile: ProfileSettings, *, tests: Sequence[str], log: QuietLog | None = None
 ) -> Lives:
-    """Run the tests of an image as `boot_and_test` does, recording nothing: for the judge's confirming boots."""
-    first = await _lived(machine, image, profile, Tap(tests=tuple(tests)), verbose=verbose)
+    """Run the tests of an image as `boot_and_test` does, without steps: for the judge's confirming boots.
+
+    With a `log` the results say where in it a test's output is.
+    """
+    tap = Tap(tests=tuple(tests))
+    if log is not None:
+        tap.stream, tap.results_log = GuestStream(offset=log.size), log.take
+    first = await _lived(machine, image, profile, tap, verbose=log is not None and log.verbose)
     if not first.end.ready or first.boot.ending is Ending.TIME_LIMIT:
         return Lives(each=(first,))
-    return Lives(each=(first, *await _rest(machine, image, profile, first)))
+    return Lives(each=(first, *await _rest(machine, image, profile, first, log=log)))
 
 
 async def _lived(machine: Machine, image: Image, profile: ProfileSettings, tap: Tap, *, verbose: bool = False) -> Life:
@@ -256,8 +279,11 @@ async def _rest(
     *,
     record: StepRecord | None = None,
     offset: int = 0,
+    log: QuietLog | None = None,
 ) -> list[Life]:
     """Run what a life left, in fresh machines; `offset` is where their results begin in the log of all.
+
+    What they print goes to the logs of `record`, or to `log`.
 
     Raises:
         InfrastructureError: a fresh machine does not come up, as the first did.
@@ -272,12 +298,14 @@ async def _rest(
         tap = Tap(
             tests=before.left.tests,
             number=number,
-            stream=GuestStream(offset=offset),
+            stream=GuestStream(offset=offset if log is None else log.size),
             scanner=ConsoleScanner(life=number),
+            results_log=None if log is None else log.take,
         )
         if record is not None:
             tap.write_to(record)
-        before = await _lived(machine, image, profile.model_copy(update={"test_timeout": left}), tap)
+        shorter = profile.model_copy(update={"test_timeout": left})
+        before = await _lived(machine, image, shorter, tap, verbose=log is not None and log.verbose)
         if not before.end.ready:
             raise InfrastructureError(f"machine {number} of this run did not come up, unlike the first")
         lives.append(before)
