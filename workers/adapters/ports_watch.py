@@ -11,6 +11,8 @@ _READY = MARK + b'{"event":"ready"}'
 _DONE = MARK + b'{"event":"done"}'
 MOST_BYTES = 256 * 1024**2
 """All tests with all their verifier logs are a tenth of this; a guest that writes on and on is ended."""
+RESET_S = 10.0
+"""A machine that panicked and does not reset, as `panic=-1` asks, is ended after this."""
 _OVERLAP = 64
 
 
@@ -34,6 +36,9 @@ class Watch:
         """Take bytes of the console."""
         data = self._within_limit(data)
         self.console_heard = True
+        if self.ready_at is None or self.panicked:
+            # Later a result is what counts: a kernel that hangs may complain of it for ever.
+            self.spoke_at = time.monotonic()
         seen = self._console_tail + data
         self.panicked = self.panicked or PANIC in seen
         self._console_tail = seen[-_OVERLAP:]
@@ -42,6 +47,7 @@ class Watch:
     def results(self, data: bytes) -> None:
         """Take bytes of the results port."""
         data = self._within_limit(data)
+        self.spoke_at = time.monotonic()
         seen = self._results_tail + data
         if self.ready_at is None and _READY in seen:
             self.ready_at = self.spoke_at
@@ -56,12 +62,13 @@ class Watch:
             return Ending.OUTPUT_LIMIT
         if self.ready_at is None:
             return Ending.NO_BOOT if now - self.started > boot_s else None
+        if self.panicked and now - self.spoke_at > RESET_S:
+            return Ending.PANIC
         if now - self.started > total_s:
             return Ending.TIME_LIMIT
         return Ending.SILENT if now - self.spoke_at > silence_s else None
 
     def _within_limit(self, data: bytes) -> bytes:
-        self.spoke_at = time.monotonic()
         left = max(MOST_BYTES - self.heard_bytes, 0)
         self.heard_bytes += len(data)
         return data[:left]

@@ -68,17 +68,36 @@ def test_a_console_that_talks_does_not_extend_the_boot_limit(clock):
     assert watch.overdue(**LIMITS) is Ending.NO_BOOT
 
 
-def test_silence_counts_both_ports_and_only_after_boot(clock):
+def test_silence_is_that_of_the_results_and_only_after_boot(clock):
     watch, _ = watch_of(clock)
     clock[0] += 9
     assert watch.overdue(**LIMITS) is None
     watch.results(READY)
-    for port in (watch.console, watch.results, watch.console):
+    for _ in range(3):
         clock[0] += 19
         assert watch.overdue(**LIMITS) is None
-        port(b"x")
+        watch.results(b"x")
     clock[0] += 21
     assert watch.overdue(**LIMITS) is Ending.SILENT
+
+
+def test_a_kernel_that_complains_of_its_hang_for_ever_hangs(clock):
+    watch, _ = watch_of(clock)
+    watch.results(READY)
+    for _ in range(5):
+        clock[0] += 5
+        watch.console(b"watchdog: BUG: soft lockup - CPU#0 stuck for 26s!\n")
+    assert watch.overdue(**LIMITS) is Ending.SILENT
+
+
+def test_a_panic_that_resets_nothing_is_a_panic(clock):
+    watch, _ = watch_of(clock)
+    watch.results(READY)
+    watch.console(b"Kernel panic - not syncing: x\n")
+    clock[0] += 9
+    assert watch.overdue(**LIMITS) is None
+    clock[0] += 2
+    assert watch.overdue(**LIMITS) is Ending.PANIC
 
 
 def test_talking_for_ever_meets_the_limit_of_the_whole(clock):
