@@ -140,9 +140,9 @@ class TestProgsParser(SuiteParser):
         test.subtests += 1
         self._counted[0] += outcome is Outcome.PASS
         if outcome is not Outcome.FAIL:
-            # Only a failing subtest's log is printed: what stands here is the test's own.
+            # Without -v only a failing subtest's log is printed: what stands here is the test's own.
             test.own_log += self._log.lines()[: _MAX_OWN_LOG - len(test.own_log)]
-            return self._record(name, outcome, parent=test.name)
+            return self._record(name, outcome, parent=test.name, span=self._printed())
         test.failed.append(name)
         span = self._span()
         return self._record(name, outcome, parent=test.name, why=self._explain(span.lines), span=span)
@@ -151,7 +151,7 @@ class TestProgsParser(SuiteParser):
         self._counted[1] += outcome is Outcome.FAIL
         if outcome is not Outcome.FAIL:
             why = Explanation(message=_remark(more), detail=None) if more else None
-            return self._record(test.name, outcome, aggregate=test.subtests > 0, why=why)
+            return self._record(test.name, outcome, aggregate=test.subtests > 0, why=why, span=self._printed())
         span = self._span()
         why = self._explain([*test.own_log, *span.lines])
         if test.failed:
@@ -164,6 +164,10 @@ class TestProgsParser(SuiteParser):
         if self._claimed is None:
             return None
         return [self._claimed.subtests, self._claimed.failed] == self._counted
+
+    def _printed(self) -> Span | None:
+        """Return where the log of a test that did not fail is, where it printed any."""
+        return Span(lines=(), start=self._log_start, end=self._log_end) if self._log else None
 
     def _span(self) -> Span:
         return Span(lines=tuple(self._log.lines()), start=self._log_start, end=self._log_end)
