@@ -54,6 +54,19 @@ def own_keys(messages: Iterable[Message]) -> frozenset[str]:
     return frozenset(found)
 
 
+def stray_keys(message: Message) -> frozenset[str]:
+    """Return what a mail that answers nothing at hand is found by, when what it answers or announces comes in.
+
+    That is an answer whose thread is lost, and a cover letter without a number, known only by the patches after it.
+    """
+    subject = parse_subject(message.subject)
+    if subject.is_reply:
+        return frozenset({f"title {plain_title(subject.title)}"})
+    if subject.is_patch and not subject.numbered and message.diff is None:
+        return people_keys(message.author)
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posted:
     """A posting by its head: enough to say whether another is worth a closer look. `paths` may be left empty."""

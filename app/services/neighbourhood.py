@@ -16,6 +16,7 @@ from app.db.queries import neighbours as queries
 from app.db.queries.neighbours import Candidate, Neighbours
 from app.domain.changelog import revision_links
 from app.domain.facts import plain_title
+from app.domain.item import NEAR
 from app.domain.keys import Posted, content_keys, is_posted, number, people_keys, resembles
 from app.domain.message import Message
 from app.domain.subject import Subject, parse_subject
@@ -47,8 +48,9 @@ def around(session: Session, fetched: Sequence[Message]) -> Neighbours:
     found = Neighbours()
     roots = queries.threads_of(session, new.named | new.ids, new.ids) | new.first.keys()
     late = queries.threads_later_than(session, new.first) | queries.threads_of(session, (), new.ids)
-    queries.add_mails(session, found, new.named | new.ids)
-    queries.add_threads(session, found, late, whole=True)
+    strays = queries.strays(session, _of_strays(new))
+    queries.add_mails(session, found, new.named | new.ids | strays.keys())
+    queries.add_threads(session, found, late.union(strays.values()), whole=True)
     queries.add_threads(session, found, roots - late, whole=False)
     linked = {f"link {message_id}" for message_id in found.mails}  # by revisions that came before what they link to
     keys = new.keys | linked | _lost_replies(new, found)
@@ -113,6 +115,17 @@ def _add_head(new: _New, message: Message, subject: Subject) -> None:
             when=known.when if known else message.date,
             paths=frozenset(message.paths) | (known.paths if known else frozenset()),
         )
+
+
+def _of_strays(new: _New) -> list[tuple[int, datetime | None, datetime | None]]:
+    """Return keys and times of the mails that may answer or announce new ones and could not be placed before."""
+    people = [
+        (number(key), head.when - NEAR, head.when + NEAR)
+        for key, heads in new.authors.items()
+        for head in heads
+        if head.when
+    ]
+    return [*((number(key), None, None) for key in new.keys if key.startswith("title ")), *people]
 
 
 def _lost_replies(new: _New, found: Neighbours) -> set[str]:

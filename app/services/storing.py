@@ -9,11 +9,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.db.bulk import copy_rows, distinct, take_ids, update_rows
-from app.db.models import Comment, Message, Patch, Revision, RevisionKey, Series
+from app.db.models import Comment, Message, Patch, Revision, RevisionKey, Series, StrayKey
 from app.db.queries.neighbours import Neighbours, Stored, among
 from app.domain import series as domain
 from app.domain.changelog import revision_links
-from app.domain.keys import number, own_keys
+from app.domain.keys import number, own_keys, stray_keys
+from app.domain.message import Message as Mail
 from app.domain.series import Conversation
 from app.services.rows import (
     comment_columns,
@@ -143,6 +144,7 @@ def _store_messages(
         known = {"id": ids[one.message_id], "thread_id": thread_id, "kind": kind, "reason": reason, "root": root}
         rows.append(known | mail_columns(one))
     copy_rows(session, Message, rows)
+    _store_strays(session, fresh, ids)
     again = []
     for one in conversation.messages:
         if (old := stored.get(one.message_id)) is not None:
@@ -156,6 +158,12 @@ def _store_messages(
                 )
     update_rows(session, Message, again)
     return ids
+
+
+def _store_strays(session: Session, fresh: Sequence[Mail], ids: Mapping[str, int]) -> None:
+    alone = (one for one in fresh if ids.keys().isdisjoint({one.in_reply_to, *one.references}))
+    rows = [{"key": number(key), "message_pk": ids[one.message_id]} for one in alone for key in stray_keys(one)]
+    copy_rows(session, StrayKey, rows)
 
 
 def _replace_copies(

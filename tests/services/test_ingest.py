@@ -2,7 +2,7 @@
 
 import gzip
 import random
-from itertools import islice
+from itertools import islice, permutations
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from app.db.session import make_engine, make_sessions
 from app.domain.message import parse_message, split_mbox
 from app.services.ingest import MailCache, ingest
 from tests.conftest import fresh_database
+from tests.mails import mail
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "thread"
 LORE = Path(__file__).resolve().parents[3] / "shared" / "lore"
@@ -150,15 +151,15 @@ def assert_batches_say_what_all_says(cluster, raws, *, sizes_and_orders):
             return found
 
     together = stored(by_date(raws), len(raws))
-    assert all(together)
     for size, order in sizes_and_orders:
         assert stored(order, size) == together
+    return together
 
 
 def test_mails_say_the_same_in_any_batches_and_any_order(cluster):
     raws = [raw for version in (1, 2, 3, 4) for raw in mails_of(version)]
     orders = [(7, by_date(raws)), (20, by_date(raws)[::-1]), (5, shuffled(raws, 1)), (1, shuffled(raws, 2))]
-    assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=orders)
+    assert all(assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=orders))
 
 
 @pytest.mark.skipif(not LORE.is_dir(), reason="the threads of ../shared/lore are not there")
@@ -167,7 +168,7 @@ def test_real_mails_say_the_same_in_any_batches_and_any_order(cluster):
     files = sorted(file for name in names for file in LORE.glob(name))
     raws = [raw for file in files for raw in split_mbox(gzip.decompress(file.read_bytes()))]
     orders = [(50, by_date(raws)), (30, by_date(raws)[::-1]), (30, shuffled(raws, 3))]
-    assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=orders)
+    assert all(assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=orders))
 
 
 def test_a_cover_letter_that_comes_late_makes_its_patches_one_revision_without_losing_comments(sessions):
@@ -201,3 +202,62 @@ def test_real_threads_are_accounted_for_mail_by_mail(sessions):
         linked = select(Revision.label).join(Series, Revision.series_id == Series.id)
         linked = linked.where(Series.title.startswith("bpf: Allow access to const void")).order_by(Revision.position)
         assert session.scalars(linked).all() == ["v1", "v2", "v3", "v4"]
+
+
+def a_diff(name):
+    return f"Text.\n---\ndiff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1 +1 @@\n-old\n+new\n"
+
+
+STRAYS = {
+    "an answer that names no thread": [
+        mail("p1@example.org", "[PATCH bpf 1/2] bpf: Frob", a_diff("a.c")),
+        mail("p2@example.org", "[PATCH bpf 2/2] bpf: Unfrob", a_diff("b.c"), reply_to="p1@example.org"),
+        mail("r1@example.org", "Re: [PATCH bpf 2/2] bpf: Unfrob", "Fine.\n", author="R <r@example.org>", day=1),
+        mail(
+            "r2@example.org", "Re: [PATCH bpf 2/2] bpf: Unfrob", "Yes.\n", author="S <s@example.org>", day=2,
+            reply_to="r1@example.org",
+        ),
+        mail("r3@example.org", "Re: your holiday", "Fine.\n", author="R <r@example.org>", day=1),
+    ],
+    "an answer to a mail that nobody has": [
+        mail("p1@example.org", "[PATCH] bpf: Frob", a_diff("a.c")),
+        mail("r1@example.org", "Re: [PATCH] bpf: Frob", "Fine.\n", reply_to="lost@example.org", day=1),
+    ],
+    "a cover letter that has no number and heads no thread": [
+        mail("c@example.org", "[PATCH] bpf: Frob everything", "What follows frobs.\n"),
+        mail("p1@example.org", "[PATCH 1/2] bpf: Frob", a_diff("a.c")),
+        mail("p2@example.org", "[PATCH 2/2] bpf: Unfrob", a_diff("b.c")),
+    ],
+    "an answer to one of two patches of one name": [
+        mail("p1@example.org", "[PATCH] bpf: Frob", a_diff("a.c")),
+        mail("p2@example.org", "[PATCH] bpf: Frob", a_diff("a.c"), author="Bob Builder <bob@example.org>", day=3),
+        mail("r1@example.org", "Re: [PATCH] bpf: Frob", "Fine.\n", author="R <r@example.org>", day=4),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raws", STRAYS.values(), ids=STRAYS.keys())
+def test_what_answers_nothing_at_hand_is_placed_when_the_rest_comes(cluster, raws):
+    orders = [(1, list(order)) for order in permutations(raws)]
+    some = random.Random(4).sample(orders, min(len(orders), 6))
+    assert any(assert_batches_say_what_all_says(cluster, raws, sizes_and_orders=some))
+
+
+@pytest.mark.parametrize(
+    ("name", "comments", "patches"),
+    [
+        ("an answer that names no thread", 2, 2),
+        ("an answer to a mail that nobody has", 1, 1),
+        ("a cover letter that has no number and heads no thread", 0, 2),
+    ],
+)
+def test_what_came_too_early_belongs_to_its_series(sessions, name, comments, patches):
+    for raw in reversed(STRAYS[name]):
+        with sessions.begin() as session:
+            ingest(session, [raw], thread_id=None)
+    with sessions() as session:
+        assert session.scalar(select(func.count(Comment.id))) == comments
+        assert session.scalar(select(func.count(Patch.id))) == patches
+        assert session.scalar(select(func.count(Revision.id))) == 1
+        covers = session.scalar(select(func.count(Message.id)).where(Message.kind == MessageKind.COVER))
+        assert covers == name.startswith("a cover letter")

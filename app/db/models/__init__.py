@@ -7,7 +7,7 @@ from app.db.models.base import Base
 from app.db.models.decision import Decision, FormerPlace
 from app.db.models.difference import RangeDiff
 from app.db.models.ignore import Ignore
-from app.db.models.mail import Inbox, Message, MessageKind, Thread, ThreadState
+from app.db.models.mail import Inbox, Message, MessageKind, StrayKey, Thread, ThreadState
 from app.db.models.patches import CheckState, PatchCheck, PatchTrial
 from app.db.models.report import Report, ReportState
 from app.db.models.review import Mark, MarkSays
@@ -55,6 +55,7 @@ __all__ = [
     "RunState",
     "Series",
     "Step",
+    "StrayKey",
     "Test",
     "Thread",
     "ThreadState",

@@ -70,6 +70,18 @@ class Message(Base):
     created_at: Mapped[Created]
 
 
+class StrayKey(Base):
+    """What a mail that answers nothing at hand can be found by when more comes: a hash of a title or a person."""
+
+    __tablename__ = "stray_keys"
+    __table_args__ = (Index(None, "message_pk"),)
+
+    key: Mapped[BigInt] = mapped_column(primary_key=True, autoincrement=False)
+    message_pk: Mapped[BigInt] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+
+
 class Inbox(Base):
     """A public-inbox or mailbox that is taken in whole, and how far it has been read.
 

@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, any_, bindparam, literal, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db.models import Message, MessageKind, Patch, Revision
+from app.db.models import Comment, Message, MessageKind, Patch, Revision
 
 LATEST = 24
 """Revisions under one key that are looked at, the newest: as many as app.domain.linking compares."""
+MANY = 64
+"""Mails under one key that answer nothing at hand, the newest: as many as app.domain.item looks at."""
 POSTED = (MessageKind.COVER, MessageKind.PATCH)
 DEEPEST = 8
 
@@ -102,6 +104,26 @@ def revisions_by_person(session: Session, keys: Collection[int]) -> list[Candida
     return [Candidate(**(row._asdict() | {"paths": frozenset(row.paths)})) for row in rows]
 
 
+def strays(session: Session, wanted: Collection[tuple[int, datetime | None, datetime | None]]) -> dict[str, str]:
+    """Return the newest mails that answer nothing at hand, by key and the time they were sent in; each with its root.
+
+    `wanted` are key, earliest and latest time; None stands for any.
+    """
+    statement = text(
+        "SELECT DISTINCT m.message_id, m.root FROM unnest(:keys, :since, :until) AS w(key, since, until) "
+        "CROSS JOIN LATERAL (SELECT message_pk FROM stray_keys k WHERE k.key = w.key "
+        "ORDER BY message_pk DESC LIMIT :most) found JOIN messages m ON m.id = found.message_pk "
+        "WHERE (w.since IS NULL OR m.sent_at >= w.since) AND (w.until IS NULL OR m.sent_at <= w.until)"
+    ).bindparams(
+        bindparam("keys", type_=ARRAY(BigInteger)),
+        bindparam("since", type_=ARRAY(Message.__table__.c.sent_at.type)),
+        bindparam("until", type_=ARRAY(Message.__table__.c.sent_at.type)),
+    )
+    keys, since, until = (list(column) for column in zip(*wanted, strict=True)) if wanted else ([], [], [])
+    rows = session.execute(statement, {"keys": keys, "since": since, "until": until, "most": MANY})
+    return dict(rows.all())
+
+
 def add_mails(session: Session, to: Neighbours, named: Collection[str]) -> None:
     """Add the stored mails with these Message-IDs."""
     if named:
@@ -116,9 +138,10 @@ def add_threads(session: Session, to: Neighbours, roots: Collection[str], *, who
 
 
 def add_series(session: Session, to: Neighbours, series: Collection[int]) -> None:
-    """Add the covers and patches of series, and of every other series that owns one of the mails added so far.
+    """Add the covers and patches of series, and of every other series that has one of the mails added so far.
 
-    Mails that those answer without naming their thread are added as well: the way up would be lost without them.
+    An answer that names no thread has its place by its subject alone: its series is not in its thread. Mails that
+    those answer without naming their thread are added as well: the way up would be lost without them.
     """
     to.series.update(series)
     own = [one.id for one in to.mails.values() if one.kind in POSTED]
@@ -127,6 +150,15 @@ def add_series(session: Session, to: Neighbours, series: Collection[int]) -> Non
             select(Revision.series_id)
             .outerjoin(Patch, Patch.revision_id == Revision.id)
             .where(or_(among(Revision.cover_id, own), among(Patch.message_pk, own)))
+            .distinct()
+        )
+    )
+    said = [one.id for one in to.mails.values() if one.kind is MessageKind.COMMENT]
+    to.series.update(
+        session.scalars(
+            select(Revision.series_id)
+            .join(Comment, Comment.revision_id == Revision.id)
+            .where(among(Comment.message_pk, said))
             .distinct()
         )
     )
