@@ -6,13 +6,14 @@ one that `REROLL_CONFIG` names, else `reroll.toml` in the working directory, els
 
 import os
 import tomllib
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,7 +21,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from app.domain.suites import Suite
 from app.errors import SubmissionError
+from app.profiles import resolve
 
 CONFIG_PLACES = (Path("reroll.toml"), Path("/etc/reroll.toml"))
 CORE_TESTS = (
@@ -101,19 +104,37 @@ class ListSettings(_Section):
     posted_within: Seconds = timedelta(days=7)
 
 
-class ProfileSettings(_Section):
-    """A named way to test. `config` names shipped fragments, `core` tests that always run, `pool` who runs it.
+_NO_INPUTS = {"extends", "pool", "patches", "warnings", "baseline_age"}
 
-    `patches` says what is done with each patch of a series on its own, in order: nothing, built, or built and the
-    selected tests run. `warnings` is make's W= for those builds. A baseline older than `baseline_age` is made again.
+
+class ConfigFrom(StrEnum):
+    """What a kernel's configuration begins with; with `nothing`, what no fragment names has the tree's default."""
+
+    TINYCONFIG = "tinyconfig"
+    DEFCONFIG = "defconfig"
+    NOTHING = "nothing"
+
+
+class ProfileSettings(_Section):
+    """A named way to test; `extends` names the profile whose values are those that this one does not set.
+
+    `config` names fragments on top of `config_from`, shipped ones or paths of the tree; `core` tests of test_progs that
+    always run; `suites` what may run, in this order: `everything` of it, or what the series touches and the core.
+    `pool` says who runs it. `patches` says what is done with each patch of a series on its own, in order: nothing,
+    built, or built and the selected tests run. `warnings` is make's W= for those builds. A baseline older than
+    `baseline_age` is made again.
     """
 
+    extends: str | None = None
     pool: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
     patches: Literal["off", "build", "test"] = "test"
     warnings: int = Field(default=0, ge=0, le=3)
     baseline_age: Seconds = timedelta(days=7)
+    config_from: ConfigFrom = ConfigFrom.TINYCONFIG
     config: tuple[str, ...] = ("bpf-quick.config",)
     core: tuple[str, ...] = CORE_TESTS
+    suites: tuple[Suite, ...] = (Suite.TEST_PROGS, Suite.TEST_VERIFIER, Suite.TEST_MAPS, Suite.VERISTAT)
+    everything: bool = False
     cpus: int = Field(default=2, ge=1)
     memory_mb: int = Field(default=2048, ge=256)
     boot_timeout: Seconds = timedelta(seconds=90)
@@ -126,7 +147,7 @@ class ProfileSettings(_Section):
 
     def inputs(self) -> dict[str, Any]:
         """Return what results of this profile depend on, as JSON: what must be equal for two runs to be compared."""
-        return self.model_dump(mode="json", exclude={"pool", "patches", "warnings", "baseline_age"})
+        return self.model_dump(mode="json", exclude=_NO_INPUTS)
 
 
 class MailMode(StrEnum):
@@ -155,6 +176,19 @@ class AttestationSettings(_Section):
     keyring: Path | None = None
 
 
+class ArtifactSettings(_Section):
+    """What runs leave to download: where it is kept (None: `artifacts` below state_dir), how much, and for how long.
+
+    `most_bytes` counts packed bytes, 0 keeps nothing; `room_bytes` of the disk stay free.
+    """
+
+    folder: Path | None = None
+    most_bytes: int = Field(default=20_000_000_000, ge=0)
+    room_bytes: int = Field(default=2_000_000_000, ge=0)
+    keep_passed: Seconds = timedelta(days=7)
+    keep_failed: Seconds = timedelta(days=60)
+
+
 def _root_or_home(root: str, variable: str, home: str) -> Path:
     if os.geteuid() == 0:
         return Path(root)
@@ -176,24 +210,24 @@ class Settings(BaseSettings):
     listen_port: int = 8000
     lore: LoreSettings = LoreSettings()
     trees: tuple[TreeSettings, ...] = ()
-class ArtifactSettings(_Section):
-    """What runs leave to download: where it is kept (None: `artifacts` below state_dir), how much, and for how long.
-
-    `most_bytes` counts packed bytes, 0 keeps nothing; `room_bytes` of the disk stay free.
-    """
-
-    folder: Path | None = None
-    most_bytes: int = Field(default=20_000_000_000, ge=0)
-    room_bytes: int = Field(default=2_000_000_000, ge=0)
-    keep_passed: Seconds = timedelta(days=7)
-    keep_failed: Seconds = timedelta(days=60)
-
-
     lists: tuple[ListSettings, ...] = ()
-    profiles: dict[str, ProfileSettings] = Field(default_factory=lambda: {"bpf-quick": ProfileSettings()})
+    profiles: dict[str, ProfileSettings] = Field(default_factory=dict, validate_default=True)
     default_profile: str = "bpf-quick"
     mail: MailSettings = MailSettings()
     attestation: AttestationSettings = AttestationSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """The folder of the artifact store, which the web application and all workers share."""
+        return self.artifacts.folder or self.state_dir / "artifacts"
+
+    @field_validator("profiles", mode="before")
+    @classmethod
+    def _inherited(cls, given: object) -> object:
+        if not isinstance(given, Mapping):
+            return given
+        return resolve({name: one.model_dump() if isinstance(one, BaseModel) else one for name, one in given.items()})
 
     @model_validator(mode="after")
     def _profile_exists(self) -> Self:
@@ -215,19 +249,6 @@ class ArtifactSettings(_Section):
         path = config_file()
         toml = [TomlConfigSettingsSource(settings_cls, toml_file=path)] if path else []
         return (init_settings, env_settings, *toml)
-    artifacts: ArtifactSettings = ArtifactSettings()
-
-    @property
-    def artifacts_dir(self) -> Path:
-        """The folder of the artifact store, which the web application and all workers share."""
-        return self.artifacts.folder or self.state_dir / "artifacts"
-
-    @field_validator("profiles", mode="before")
-    @classmethod
-    def _inherited(cls, given: object) -> object:
-        if not isinstance(given, Mapping):
-            return given
-        return resolve({name: one.model_dump() if isinstance(one, BaseModel) else one for name, one in given.items()})
 
 
 def config_file() -> Path | None:

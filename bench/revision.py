@@ -31,6 +31,7 @@ from bench.memory import Peak
 from workers.adapters import cpio, selftests
 from workers.adapters.git import Trees
 from workers.adapters.kbuild import Builder
+from workers.adapters.qemu import plan_files
 from workers.adapters.rootfs import guest_root
 from workers.ports import Base
 from workers.steps.apply import patched_tree
@@ -148,7 +149,7 @@ async def _prepare_by_hand(world: World, place: Path) -> Hand:
     async with Trees(world.use.cache_dir / "trees").checkout(TREE, _base(world)) as checkout:
         plan = await builder.plan(checkout, profile, job.files)
         template = builder.template(checkout, profile, await builder.toolchain())
-        base_selftests = template / f"selftests-{selftests.name_of(plan.kept)}"
+        base_selftests = template / f"selftests-{selftests.name_of(plan.kept, plan.selection.suites)}"
         await patched_tree(checkout, job)
         kept = (await builder.plan(checkout, profile, job.files)).kept
     (place / "lists").mkdir()
@@ -156,9 +157,8 @@ async def _prepare_by_hand(world: World, place: Path) -> Hand:
     (place / "mails").mkdir()
     for patch in job.patches:
         (place / "mails" / f"{patch.position:04}").write_bytes(patch.raw)
-    tests = "".join(f"{name}\n" for name in await _tests(world)).encode()
-    entries = [cpio.Entry(path="reroll/tests", mode=0o100644, data=tests)]
-    entries.append(cpio.Entry(path="reroll/watchdog", mode=0o100644, data=b"110\n"))
+    files = {**plan_files(await _tests(world)), "watchdog": b"110\n"}
+    entries = [cpio.Entry(path=f"reroll/{name}", mode=0o100644, data=data) for name, data in files.items()]
     (place / "own.cpio").write_bytes(cpio.archive(entries))
     root = await guest_root(world.use.cache_dir / "guest")
     return Hand(place=place, template=template, selftests=base_selftests, root=root.path)

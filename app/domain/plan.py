@@ -1,62 +1,59 @@
 """A series' files -> the tests to run, and the files of the selftests that have to be built for them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from app.domain.areas import AREAS, Area
 from app.domain.selftests_index import TreeIndex
+from app.domain.suites import FLAVOURS, WHOLE, Suite, read, spelled
 
 SELFTESTS = "tools/testing/selftests/bpf/"
 
 MANY_TESTS = 20
 """A prog_tests file with more tests than this is a list of them (verifier.c): the touched programs say which matter."""
 
+CORE = "core of the profile"
+ALL = "the profile runs everything"
+
 MANY_USERS = 20
 """A header that more programs than this include says nothing about which of them matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """Code whose change asks for certain tests: paths that begin with `prefix`, tests that match a glob of `tests`."""
-
-    prefix: str
-    tests: tuple[str, ...]
-
-
-AREAS = (
-    Area(prefix="kernel/bpf/log.c", tests=("verifier_log", "log_buf", "log_fixup")),
-    Area(prefix="kernel/bpf/bpf_iter.c", tests=("bpf_iter", "bpf_iter_*")),
-    Area(prefix="kernel/bpf/map_iter.c", tests=("bpf_iter",)),
-    Area(prefix="kernel/bpf/task_iter.c", tests=("bpf_iter", "task_iter*")),
-    Area(prefix="kernel/bpf/cgroup_iter.c", tests=("cgroup_iter",)),
-    Area(prefix="kernel/bpf/link_iter.c", tests=("bpf_iter",)),
-    Area(prefix="kernel/bpf/prog_iter.c", tests=("bpf_iter",)),
-    Area(prefix="kernel/bpf/ringbuf.c", tests=("ringbuf*", "user_ringbuf")),
-    Area(prefix="kernel/bpf/arraymap.c", tests=("map_*", "global_data_init", "global_map_resize")),
-    Area(prefix="kernel/bpf/hashtab.c", tests=("map_*", "htab_*")),
-    Area(prefix="tools/lib/bpf/", tests=("libbpf_*", "global_data_init", "bpf_obj_*")),
-)
-"""What a change of the code itself asks for when the answer has to come within a minute or two."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedTest:
-    """A top-level test to run, and why."""
+    """A top-level test to run, and why; `beyond`: not for what the series touches, but because the profile has it."""
 
     name: str
     reason: str
+    beyond: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a profile has: `core` are names or globs of tests that are always run, `suites` those that it may run.
+
+    `everything`: all of each suite, what the series asks for first; else only that and the core.
+    """
+
+    core: tuple[str, ...]
+    suites: tuple[Suite, ...] = (Suite.TEST_PROGS,)
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """What to run and what to build for it.
 
-    `tests` are in the order to run: the series' own first. `prog_tests` and `progs` are the file names to keep in the
-    scratch copy's folders of those names; other .c files there have to go (headers stay). `missing` are core tests that
+    `tests` are tests of test_progs, the series' own first; they are run in each of `flavours`, too. `others` are of
+    other suites, spelled (app.domain.suites). `prog_tests` and `progs` are the file names to keep in the scratch copy's
+    folders of those names; other .c files there have to go (headers stay). `missing` are core tests and suites that
     the tree does not have, `unbuildable` wanted tests that cannot be built, with the reason.
     """
 
     tests: tuple[SelectedTest, ...]
+    flavours: tuple[Suite, ...]
+    others: tuple[SelectedTest, ...]
     prog_tests: tuple[str, ...]
     progs: tuple[str, ...]
     missing: tuple[str, ...]
@@ -64,21 +61,72 @@ class Selection:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The tests' names, in order."""
+        """The names of test_progs' tests, in order."""
         return tuple(test.name for test in self.tests)
 
+    @property
+    def suites(self) -> tuple[Suite, ...]:
+        """The suites to build."""
+        others = {read(one.name)[0] for one in self.others}
+        return (Suite.TEST_PROGS, *self.flavours, *(suite for suite in Suite if suite in others))
 
-def select(files: Sequence[str], tree: TreeIndex, core: Sequence[str]) -> Selection:
+    def reasons(self) -> tuple[tuple[str, str], ...]:
+        """Return each test, spelled, with the reason for it; those of flavours go with those of test_progs."""
+        return tuple((test.name, test.reason) for test in (*self.tests, *self.others))
+
+    def order(self) -> tuple[str, ...]:
+        """Return all tests, spelled, in the order to run: what the series asks for, then the rest, then the flavours.
+
+        Each part is in the order of its bytes, as the suites run them (app.domain.suites.invocations).
+        """
+        found: list[str] = []
+        for beyond in (False, True):
+            found += sorted(test.name for test in self.tests if test.beyond is beyond)
+            found += [one.name for one in self.others if one.beyond is beyond]
+        for flavour in self.flavours:
+            for beyond in (False, True):
+                found += [spelled(flavour, name) for name in sorted(t.name for t in self.tests if t.beyond is beyond)]
+        return tuple(found)
+
+
+def select(files: Sequence[str], tree: TreeIndex, wanted: Wanted) -> Selection:
     """Choose the tests for a series.
 
     Args:
         files: paths in the tree that the series touches.
         tree: the selftests of the patched tree, or those of the base for a baseline: what is not in it is left out.
-        core: names or globs of tests that are always run.
+        wanted: what the profile has.
     """
-    reasons: dict[str, str] = {}
     own = [path.removeprefix(SELFTESTS) for path in files if path.startswith(SELFTESTS)]
     programs = _touched_programs(own, tree)
+    areas = [(area, path) for area in AREAS if (path := _first_below(area.prefix, files))]
+    reasons = _touched_tests(own, programs, tree)
+    for area, path in areas:
+        reasons |= {test: f"{path} is changed" for test in _of_area(area, tree) if test not in reasons}
+    every = tree.tests
+    reasons |= {test: CORE for test in _matching(every, wanted.core) if test not in reasons}
+    missing = tuple(glob for glob in wanted.core if not _matching(every, (glob,)))
+    if wanted.everything:
+        missing += tuple(suite for suite in wanted.suites if suite not in tree.suites)
+    wanted = replace(wanted, suites=tuple(suite for suite in wanted.suites if suite in tree.suites))
+    chosen = [SelectedTest(name=name, reason=reason) for name, reason in reasons.items()]
+    if wanted.everything:
+        chosen += [SelectedTest(name=name, reason=ALL, beyond=True) for name in every if name not in reasons]
+    selection = _with_files(tuple(chosen), tree, missing)
+    others = _other_suites(wanted, areas, {name: why for name, why in programs.items() if name in tree.programs})
+    return replace(selection, flavours=tuple(one for one in FLAVOURS[1:] if one in wanted.suites), others=others)
+
+
+def narrow(selection: Selection, tests: Iterable[str], tree: TreeIndex) -> Selection:
+    """Return the part of a selection that is left with some of its tests of test_progs."""
+    kept = frozenset(tests)
+    less = _with_files(tuple(each for each in selection.tests if each.name in kept), tree, ())
+    return replace(less, flavours=selection.flavours, others=selection.others)
+
+
+def _touched_tests(own: Sequence[str], programs: Mapping[str, str], tree: TreeIndex) -> dict[str, str]:
+    """Return the tests of touched programs and those of touched test files, each with the reason."""
+    reasons: dict[str, str] = {}
     for program, reason in programs.items():
         for file in tree.files.values():
             if program in file.programs:
@@ -88,21 +136,38 @@ def select(files: Sequence[str], tree: TreeIndex, core: Sequence[str]) -> Select
         if len(tests) > MANY_TESTS and any(test in reasons for test in tests):
             continue
         reasons |= {test: reason for test in tests if test not in reasons}
-    every = tree.tests
-    for area in AREAS:
-        touched = next((path for path in files if path.startswith(area.prefix)), None)
-        if touched is not None:
-            reasons |= {test: f"{touched} is changed" for test in _matching(every, area.tests) if test not in reasons}
-    reasons |= {test: "core of the profile" for test in _matching(every, core) if test not in reasons}
-    missing = tuple(glob for glob in core if not _matching(every, (glob,)))
-    chosen = tuple(SelectedTest(name=name, reason=reason) for name, reason in reasons.items())
-    return _with_files(chosen, tree, missing)
+    return reasons
 
 
-def narrow(selection: Selection, tests: Iterable[str], tree: TreeIndex) -> Selection:
-    """Return the part of a selection that is needed to run some of its tests again."""
-    wanted = frozenset(tests)
-    return _with_files(tuple(each for each in selection.tests if each.name in wanted), tree, ())
+def _other_suites(
+    wanted: Wanted, areas: Sequence[tuple[Area, str]], programs: Mapping[str, str]
+) -> tuple[SelectedTest, ...]:
+    asked = {suite: f"{path} is changed" for area, path in reversed(areas) for suite in area.suites}
+    found = []
+    for suite in wanted.suites:
+        if suite in FLAVOURS:
+            continue
+        if suite in asked or wanted.everything:
+            reason = asked.get(suite, ALL)
+            found.append(SelectedTest(name=spelled(suite, WHOLE), reason=reason, beyond=suite not in asked))
+        elif suite is Suite.VERISTAT:
+            found += [
+                SelectedTest(name=spelled(suite, f"{name}.bpf.o"), reason=programs[name]) for name in sorted(programs)
+            ]
+    return tuple(found)
+
+
+def _first_below(prefix: str, files: Sequence[str]) -> str | None:
+    return next((path for path in files if path.startswith(prefix)), None)
+
+
+def _of_area(area: Area, tree: TreeIndex) -> list[str]:
+    found = _matching(tree.tests, area.tests)
+    if area.log_checks:
+        verifier = _matching(tree.tests, ("verifier_*",))
+        checking = {test for file in tree.files.values() for test in file.tests if file.used_by[test] & tree.log_checks}
+        found += [test for test in verifier if test in checking]
+    return found
 
 
 def _with_files(tests: tuple[SelectedTest, ...], tree: TreeIndex, missing: tuple[str, ...]) -> Selection:
@@ -121,6 +186,8 @@ def _with_files(tests: tuple[SelectedTest, ...], tree: TreeIndex, missing: tuple
         programs |= included & tree.programs
     return Selection(
         tests=tuple(test for test in tests if test.name in wanted),
+        flavours=(),
+        others=(),
         prog_tests=tuple(sorted(kept)),
         progs=tuple(sorted(f"{program}.c" for program in programs)),
         missing=missing,

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from app.domain.suites import Suite
+
 # No \s here: it would run over newlines, and again from each of them.
 _SKELETON = re.compile(
     r'^[ \t]*#[ \t]*include[ \t]*[<"](?:[^">\n]{0,200}/)?([\w-]{1,200}?)(?:\.light)?\.(?:l|sub)?skel\.h[">]',
@@ -24,6 +26,7 @@ _NO_DEFINITION = ("static ", "extern ", "typedef ")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LITERAL = re.compile(r'"([\w./-]{2,100})"')
 _FAMILY = re.compile(r'"(?:\./)?(\w+)"\s*#\s*\w+\s*"\.bpf\.o"')
+_RUNNER = re.compile(r"DEFINE_TEST_RUNNER,test_progs,(\w+)\)")
 _ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w-]+\.skel\.h-deps)[ \t]*[:+]?=[ \t]*(.*)$", re.MULTILINE)
 
 
@@ -54,13 +57,17 @@ class TestFile:
 class TreeIndex:
     """A tree's selftests: prog_tests files by name (`bpf_iter.c`), programs by stem (`bpf_iter_ksym`).
 
-    `named` are the programs that the Makefile itself asks for; `included` says what each progs/*.c includes.
+    `named` are the programs that the Makefile itself asks for; `included` says what each progs/*.c includes;
+    `suites` are those that its Makefile builds; `log_checks` are programs that ask for the verifier's log of states,
+    to check it.
     """
 
     files: Mapping[str, TestFile]
     programs: frozenset[str]
     named: frozenset[str]
     included: Mapping[str, frozenset[str]]
+    suites: frozenset[Suite]
+    log_checks: frozenset[str]
 
     def file_of(self, test: str) -> str | None:
         """Return the prog_tests file that defines a test."""
@@ -79,7 +86,8 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         for path in texts
         if path.startswith("progs/") and path.endswith(".c")
     )
-    lists = _makefile_lists(texts.get("Makefile", ""))
+    makefile = texts.get("Makefile", "")
+    lists = _makefile_lists(makefile)
     linked = {
         skeleton.removesuffix(".skel.h"): frozenset(part.removesuffix(".bpf.o") for part in lists[f"{skeleton}-deps"])
         for skeleton in lists["LINKED_SKELS"]
@@ -96,6 +104,8 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         programs=programs,
         named=frozenset(light).union(*linked.values()) & programs,
         included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
+        suites=_suites(makefile),
+        log_checks=frozenset(stem for stem in programs if "__log_level(" in texts[f"progs/{stem}.c"]),
     )
 
 
@@ -182,6 +192,18 @@ def _reached(start: str, bodies: Mapping[str, frozenset[str]], programs: frozens
             seen.add(word)
             to_visit.append(word)
     return frozenset(found)
+
+
+def _suites(makefile: str) -> frozenset[Suite]:
+    """Return test_progs, those of its flavours that have a runner, and the other suites that there is a target for."""
+    flavours = set(_RUNNER.findall(makefile))
+    return frozenset(
+        suite
+        for suite in Suite
+        if (suite.flavour in flavours if suite.flavour is not None else f"$(OUTPUT)/{suite}:" in makefile)
+        or (suite is Suite.TEST_MAPS and "DEFINE_TEST_RUNNER,test_maps" in makefile)
+        or suite is Suite.TEST_PROGS
+    )
 
 
 def _makefile_lists(makefile: str) -> defaultdict[str, list[str]]:

@@ -1,7 +1,8 @@
 import pytest
 
-from app.domain.plan import SELFTESTS, narrow, select
+from app.domain.plan import SELFTESTS, Wanted, narrow, select
 from app.domain.selftests_index import index_tree
+from app.domain.suites import FLAVOURS, Suite
 
 VERIFIER = """\
 #include <test_progs.h>
@@ -65,6 +66,9 @@ TEXTS = {
         "\tgone.c\nLSKELS_EXTRA := kfunc_call_test.c\n"
         "linked_funcs.skel.h-deps := linked_funcs1.bpf.o linked_funcs2.bpf.o\n"
         "test_usdt.skel.h-deps := test_usdt.bpf.o\n"
+        "$(eval $(call DEFINE_TEST_RUNNER,test_progs))\n$(eval $(call DEFINE_TEST_RUNNER,test_progs,no_alu32))\n"
+        "$(eval $(call DEFINE_TEST_RUNNER,test_maps))\n$(OUTPUT)/test_verifier: test_verifier.c\n\tcc\n"
+        "$(OUTPUT)/veristat: veristat.o\n"
     ),
     "prog_tests/verifier.c": VERIFIER,
     "prog_tests/bpf_iter.c": BPF_ITER,
@@ -89,6 +93,7 @@ TEXTS = {
             "btf__reloc_b", "unrelated",
         )
     },
+    "progs/verifier_frob.c": "__success __log_level(2)",
     "progs/bpf_iter_ksym.c": '#include "bpf_iter_common.h"\n#include "loop1.c"\n',
 }  # fmt: skip
 TREE = index_tree(TEXTS)
@@ -98,8 +103,8 @@ ALWAYS = {
 
 
 def test_a_program_of_a_long_list_selects_its_own_test_only() -> None:
-    touched = [SELFTESTS + "progs/verifier_frob.c", SELFTESTS + "prog_tests/verifier.c", "kernel/bpf/verifier.c"]
-    selection = select(touched, TREE, core=["bpf_iter"])
+    touched = [SELFTESTS + "progs/verifier_frob.c", SELFTESTS + "prog_tests/verifier.c", "kernel/bpf/core.c"]
+    selection = select(touched, TREE, Wanted(core=("bpf_iter",)))
     assert [(test.name, test.reason) for test in selection.tests] == [
         ("verifier_frob", "progs/verifier_frob.c is changed"),
         ("bpf_iter", "core of the profile"),
@@ -108,7 +113,7 @@ def test_a_program_of_a_long_list_selects_its_own_test_only() -> None:
 
 
 def test_only_what_is_needed_is_kept() -> None:
-    selection = select([SELFTESTS + "progs/bpf_iter_ksym.c"], TREE, core=[])
+    selection = select([SELFTESTS + "progs/bpf_iter_ksym.c"], TREE, Wanted(core=()))
     assert selection.names == ("bpf_iter",)
     assert set(selection.progs) == ALWAYS | {"bpf_iter_ksym.c", "bpf_iter_task.c", "loop1.c"}
 
@@ -128,7 +133,7 @@ def test_only_what_is_needed_is_kept() -> None:
     ],
 )
 def test_how_many_tests_a_file_selects(path: str, tests: int) -> None:
-    assert len(select([SELFTESTS + path], TREE, core=[]).tests) == tests
+    assert len(select([SELFTESTS + path], TREE, Wanted(core=())).tests) == tests
 
 
 @pytest.mark.parametrize(
@@ -142,19 +147,64 @@ def test_how_many_tests_a_file_selects(path: str, tests: int) -> None:
     ],
 )
 def test_which_tests_use_a_program(program: str, tests: tuple[str, ...]) -> None:
-    assert select([f"{SELFTESTS}progs/{program}.c"], TREE, core=[]).names == tests
+    assert select([f"{SELFTESTS}progs/{program}.c"], TREE, Wanted(core=())).names == tests
 
 
 def test_areas_of_the_code() -> None:
-    quick = select(["kernel/bpf/ringbuf.c", "kernel/bpf/verifier.c"], TREE, core=[])
+    quick = select(["kernel/bpf/core.c", "kernel/bpf/ringbuf.c"], TREE, Wanted(core=()))
     assert [(test.name, test.reason) for test in quick.tests] == [
         ("ringbuf", "kernel/bpf/ringbuf.c is changed"),
         ("ringbuf_serial", "kernel/bpf/ringbuf.c is changed"),
     ]
 
 
+def test_the_verifier_has_all_of_its_tests_run_and_its_log_those_that_check_it() -> None:
+    whole = select(["kernel/bpf/verifier.c"], TREE, Wanted(core=()))
+    assert len(whole.tests) == 33
+    assert {test.reason for test in whole.tests} == {"kernel/bpf/verifier.c is changed"}
+    assert select(["kernel/bpf/log.c"], TREE, Wanted(core=())).names == ("verifier_frob",)
+
+
+def test_other_suites_are_run_where_their_code_or_theirs_is_touched() -> None:
+    wanted = Wanted(core=(), suites=tuple(Suite))
+    assert select(["kernel/bpf/core.c"], TREE, wanted).others == ()
+    hashed = select(["kernel/bpf/hashtab.c", SELFTESTS + "verifier/and.c"], TREE, wanted)
+    assert [(one.name, one.reason) for one in hashed.others] == [
+        ("test_verifier:*", f"{SELFTESTS}verifier/and.c is changed"),
+        ("test_maps:*", "kernel/bpf/hashtab.c is changed"),
+    ]
+    assert hashed.suites == ("test_progs", "test_progs-no_alu32", "test_verifier", "test_maps")
+    touched = select([SELFTESTS + "progs/loop1.c", SELFTESTS + "progs/new_here.c"], TREE, wanted)
+    assert [one.name for one in touched.others] == ["veristat:bpf_iter_ksym.bpf.o", "veristat:loop1.bpf.o"]
+    alone = Wanted(core=(), suites=(Suite.TEST_PROGS,))
+    assert select(["kernel/bpf/hashtab.c"], TREE, alone).others == ()
+
+
+def test_everything_comes_after_what_is_touched_and_flavours_last() -> None:
+    wanted = Wanted(core=("scale",), suites=(Suite.TEST_PROGS, Suite.TEST_MAPS, *FLAVOURS[1:]), everything=True)
+    selection = select([SELFTESTS + "progs/test_ringbuf.c", "kernel/bpf/map_iter.c"], TREE, wanted)
+    order = selection.order()
+    assert order[:3] == ("bpf_iter", "ringbuf", "scale")
+    assert order[3:5] == ("iters", "linked_funcs")
+    at = order.index("test_maps:*")
+    assert set(order[:at]) == set(TREE.tests) - {"attr_size"}
+    assert [one.removeprefix("test_progs-no_alu32:") for one in order[at + 1 :]] == list(order[:at])
+    assert selection.missing == ("test_progs-cpuv4",)
+    assert dict(selection.reasons())["iters"] == "the profile runs everything"
+    assert narrow(selection, ["iters"], TREE).order() == ("iters", "test_maps:*", "test_progs-no_alu32:iters")
+
+
 def test_what_cannot_be_built_is_left_out_and_said() -> None:
-    selection = select([SELFTESTS + "prog_tests/attr_size.c"], TREE, core=["bpf_iter", "map_*"])
+    selection = select(
+        [SELFTESTS + "prog_tests/attr_size.c"],
+        TREE,
+        Wanted(
+            core=(
+                "bpf_iter",
+                "map_*",
+            )
+        ),
+    )
     assert selection.names == ("bpf_iter",)
     assert selection.missing == ("map_*",)
     assert [(test.name, test.reason) for test in selection.unbuildable] == [
@@ -164,14 +214,14 @@ def test_what_cannot_be_built_is_left_out_and_said() -> None:
 
 
 def test_a_file_that_calls_into_another_brings_it_along() -> None:
-    selection = select([SELFTESTS + "prog_tests/iters.c"], TREE, core=[])
+    selection = select([SELFTESTS + "prog_tests/iters.c"], TREE, Wanted(core=()))
     assert selection.names == ("iters",)
     assert selection.prog_tests == ("iters.c", "lsm.c")
-    assert select([SELFTESTS + "prog_tests/lsm.c"], TREE, core=[]).prog_tests == ("lsm.c",)
+    assert select([SELFTESTS + "prog_tests/lsm.c"], TREE, Wanted(core=())).prog_tests == ("lsm.c",)
 
 
 def test_a_selection_can_be_narrowed_to_what_failed() -> None:
-    whole = select([SELFTESTS + "prog_tests/ringbuf.c"], TREE, core=["bpf_iter"])
+    whole = select([SELFTESTS + "prog_tests/ringbuf.c"], TREE, Wanted(core=("bpf_iter",)))
     alone = narrow(whole, ["ringbuf"], TREE)
     assert alone.names == ("ringbuf",)
     assert alone.prog_tests == ("ringbuf.c",)
@@ -179,4 +229,4 @@ def test_a_selection_can_be_narrowed_to_what_failed() -> None:
 
 
 def test_a_series_that_touches_nothing_known_runs_the_core() -> None:
-    assert select(["Documentation/x.rst"], TREE, core=["bpf_iter"]).names == ("bpf_iter",)
+    assert select(["Documentation/x.rst"], TREE, Wanted(core=("bpf_iter",))).names == ("bpf_iter",)

@@ -6,19 +6,21 @@ then builds only what its patches touch, in a layer that is thrown away.
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.config import ProfileSettings
-from app.domain.plan import Selection, narrow, select
+from app.domain.build_warnings import KERNEL_BEGINS, SELFTESTS_BEGIN
+from app.domain.plan import Selection, Wanted, narrow, select
 from app.domain.selftests_index import TreeIndex, index_tree
+from app.domain.suites import read
 from app.errors import BuildFailedError, InfrastructureError
-from workers.adapters import clearing, locks, sandbox, selftests, workshop
+from workers.adapters import clearing, kconfig, locks, sandbox, selftests, workshop
 from workers.adapters.images import Images
 from workers.adapters.rootfs import guest_root
 from workers.adapters.sandbox import Bind
@@ -26,21 +28,16 @@ from workers.adapters.toolchain import toolchain
 from workers.adapters.workshop import Folders, Workshop
 from workers.ports import Checkout, Image, Sink
 
-PROFILES = Path(__file__).parent.parent / "profiles"
 COMPLETE = "complete.json"
 GUEST = "guest"
 ROUNDS = 3
 
-CONFIGURE = """
-make -C /build/linux O=/build/out tinyconfig
-/build/linux/scripts/kconfig/merge_config.sh -m -O /build/out /build/out/.config /build/config/*
-make -C /build/linux O=/build/out olddefconfig
-"""
-RECONFIGURE = "exec make -C /build/linux O=/build/out olddefconfig"
 # modules beside bzImage: the selftests' module wants Module.symvers.
 KERNEL = """
-exec make -C /build/linux O=/build/out CC="ccache gcc" HOSTCC="ccache gcc" -j"$1" bzImage modules
+exec make -C /build/linux O=/build/out CC="ccache gcc" HOSTCC="ccache gcc" -j"$1" ${2:-bzImage} modules
 """
+BOOTABLE = "bzImage"
+LINKED = "vmlinux"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Base:
+class BaseBuilt:
     """What the unpatched base left: objects, and the selftests of one selection with what could not be built of it."""
 
     objects: Path
@@ -115,8 +112,8 @@ class Builder:
 
     async def inputs(self, profile: ProfileSettings) -> dict[str, str]:
         """Return the toolchain and a digest of the profile's config: what must be equal for results to be compared."""
-        digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in _fragments(profile))).hexdigest()
-        return {**await self.toolchain(), "config": f"{', '.join(profile.config)} ({digest[:12]})"}
+        named = f"{', '.join(profile.config)} ({kconfig.digest(profile)[:12]})"
+        return {**await self.toolchain(), "config": named}
 
     async def find(self, key: str) -> Image | None:
         """Return the image kept under `key` on this host, and count that as a use."""
@@ -128,10 +125,11 @@ class Builder:
         """Choose the tests of `commit` that `files` (paths of the tree) and the profile's core ask for."""
         prefix = f"{selftests.FOLDER}/"
         paths = await checkout.files(selftests.FOLDER, commit=commit)
-        read = [path for path in paths if path.removeprefix(prefix) == "Makefile" or path.endswith(".c")]
-        texts = await checkout.texts(read, commit=commit)
+        sources = [path for path in paths if path.removeprefix(prefix) == "Makefile" or path.endswith(".c")]
+        texts = await checkout.texts(sources, commit=commit)
         index = await asyncio.to_thread(index_tree, {path.removeprefix(prefix): text for path, text in texts.items()})
-        selection = select(files, index, profile.core)
+        wanted = Wanted(core=profile.core, suites=profile.suites, everything=profile.everything)
+        selection = select(files, index, wanted)
         return Planned(selection=selection, index=index, paths=tuple(path.removeprefix(prefix) for path in paths))
 
     async def build(
@@ -147,43 +145,51 @@ class Builder:
         if found:
             return found
         inputs = await self.inputs(profile)
-        job = Workshop(source=checkout.source, ccache=sandbox.make_folder(self._ccache), profile=profile, log=log)
+        job = self.place(checkout, profile, log)
         template = self.template(checkout, profile, await self.toolchain())
-        async with workshop.own_folder(self._runs) as out, self._base(job, checkout, template, files) as base:
+        async with self.own_folder() as out, self.base(job, checkout, template, files) as base:
             planned = await self.plan(checkout, profile, files)
             changed = await checkout.changed()
             not_built = planned.untouched(base.not_built, changed)
             if changed:
                 await self._revision(job.begun(), base, planned.but(not_built), changed, out)
             else:
-                await _pack(replace(job.begun(), folders=Folders(readable=base.folders)), out)
-            not_built |= {test.name: test.reason for test in planned.selection.unbuildable}
-            not_built |= dict.fromkeys(planned.selection.missing, "not in this tree")
-            image = Image(
-                key=key,
-                folder=out,
-                tests=tuple(name for name in planned.selection.names if name not in not_built),
-                selection=tuple((test.name, test.reason) for test in planned.selection.tests),
-                not_built=tuple(not_built.items()),
-                toolchain=inputs,
-            )
-            return await self.images.publish(image)
+                await pack(replace(job.begun(), folders=Folders(readable=base.folders)), out)
+            return await self.publish(planned, not_built, out, key=key, inputs=inputs)
+
+    async def publish(
+        self, planned: Planned, not_built: Mapping[str, str], out: Path, *, key: str, inputs: dict[str, str]
+    ) -> Image:
+        """Keep what was packed into `out` as an image; `not_built` are planned tests that the base cannot build."""
+        lacking = {
+            **not_built,
+            **{test.name: test.reason for test in planned.selection.unbuildable},
+            **dict.fromkeys(planned.selection.missing, "not in this tree"),
+        }
+        image = Image(
+            key=key,
+            folder=out,
+            tests=tuple(test for test in planned.selection.order() if read(test)[1] not in lacking),
+            selection=planned.selection.reasons(),
+            not_built=tuple(lacking.items()),
+            toolchain=inputs,
+        )
+        return await self.images.publish(image)
 
     def template(self, checkout: Checkout, profile: ProfileSettings, tools: dict[str, str]) -> Path:
         """Return the folder that keeps what the base of a checkout leaves for its revisions."""
-        fragments = [path.read_bytes() for path in _fragments(profile)]
         built_with = sorted((tool, version) for tool, version in tools.items() if tool != GUEST)
         state = json.dumps([checkout.base.commit, built_with]).encode()
-        digest = hashlib.sha256(b"\0".join([state, *fragments])).hexdigest()
+        digest = kconfig.digest(profile, state=state)
         return sandbox.make_folder(self._builds / f"{checkout.base.commit[:12]}-{digest[:12]}")
 
     @contextlib.asynccontextmanager
-    async def _base(
+    async def base(
         self, job: Workshop, checkout: Checkout, template: Path, files: Sequence[str]
-    ) -> AsyncIterator[_Base]:
+    ) -> AsyncIterator[BaseBuilt]:
         """Hold the base's objects and selftests; builds what is not there yet, from the base's own source."""
         planned = await self.plan(checkout, job.profile, files, commit=checkout.base.commit)
-        place = template / f"selftests-{selftests.name_of(planned.kept)}"
+        place = template / f"selftests-{selftests.name_of(planned.kept, planned.selection.suites)}"
         async with contextlib.AsyncExitStack() as using:
             async with locks.lock(template / clearing.LOCK):
                 if not (place / COMPLETE).exists():
@@ -191,7 +197,7 @@ class Builder:
                     await self._at_base(job.begun(), checkout, template, place, planned)
                 await using.enter_async_context(clearing.in_use(place))
             state = json.loads((place / COMPLETE).read_text())
-            yield _Base(
+            yield BaseBuilt(
                 objects=template / clearing.OBJECTS,
                 output=place / "output",
                 scratch=place / "scratch",
@@ -217,9 +223,8 @@ class Builder:
         trusted = replace(job, trusted=True, folders=Folders(writable={workshop.OBJECTS: objects}))
         if not (template / COMPLETE).exists():
             job.log(b"reroll: building the unpatched base\n")
-            config = Bind(source=_config_folder(template, job.profile), target="/build/config")
-            await trusted.run("the configuration of the base", CONFIGURE, binds=[config])
-            await trusted.run("the kernel of the base", KERNEL, arguments=[_jobs(job.profile)])
+            await configure("the configuration of the base", trusted, template)
+            await trusted.run("the kernel of the base", KERNEL, arguments=[jobs(job.profile)])
             (template / COMPLETE).write_text("{}")
         job.log(b"reroll: building the selftests of the unpatched base\n")
         await sandbox.remove(place)
@@ -249,7 +254,7 @@ class Builder:
                 output.extend(data)
 
             teller = replace(job, log=sink)
-            code = await _make_selftests(teller, now.kept, before, keep_going=True)
+            code = await make_selftests(teller, now, before, keep_going=True)
             if code == 0:
                 return not_built
             broken = selftests.without(planned.index, selftests.failures(bytes(output)))
@@ -259,56 +264,85 @@ class Builder:
             before = now.kept
         raise InfrastructureError(f"the selftests of the base do not build even without {', '.join(sorted(not_built))}")
 
-    async def _revision(self, job: Workshop, base: _Base, planned: Planned, changed: Sequence[str], out: Path) -> None:
-        """Build the patched tree in a layer over the base's objects."""
+    @contextlib.asynccontextmanager
+    async def layer(self, base: BaseBuilt) -> AsyncIterator[Folders]:
+        """Yield folders that begin as the base's objects and selftests, and are gone afterwards."""
         if self._layers_work is None:
             self._layers_work = await sandbox.layers_work(self._builds)
         async with workshop.throwaway(self._runs, base.folders, layers_work=self._layers_work) as folders:
+            yield folders
+
+    def place(self, checkout: Checkout, profile: ProfileSettings, log: Sink) -> Workshop:
+        """Return where a checkout is built, without folders yet."""
+        ccache = sandbox.make_folder(self._ccache)
+        return Workshop(source=checkout.source, ccache=ccache, profile=profile, log=log)
+
+    def own_folder(self) -> AbstractAsyncContextManager[Path]:
+        """Hold a new folder for what a build leaves; it is gone afterwards."""
+        return workshop.own_folder(self._runs)
+
+    async def _revision(
+        self, job: Workshop, base: BaseBuilt, planned: Planned, changed: Sequence[str], out: Path
+    ) -> None:
+        """Build the patched tree in a layer over the base's objects."""
+        async with self.layer(base) as folders:
             own = replace(job, folders=folders)
-            if any(path.rpartition("/")[2].startswith("Kconfig") for path in changed):
-                await own.run("the configuration", RECONFIGURE)
-            await own.run("the kernel", KERNEL, arguments=[_jobs(job.profile)])
-            try:
-                await _make_selftests(own, planned.kept, base.kept, keep_going=False)
-            except BuildFailedError:
-                # Before a series is blamed: what the base's build left behind must not be what stops this one.
-                job.log(b"reroll: building the selftests again, from nothing\n")
-                await own.run("the selftests' empty folders", selftests.START_OVER)
-                await _make_selftests(own, planned.kept, frozenset(), keep_going=False)
-            await _pack(own, out)
+            await build_kernel(own, base, changed)
+            await build_selftests(own, planned, base.kept)
+            await pack(own, out)
 
 
-async def _make_selftests(job: Workshop, kept: frozenset[str], before: frozenset[str], *, keep_going: bool) -> int:
+async def build_kernel(job: Workshop, base: BaseBuilt, changed: Sequence[str], *, target: str = BOOTABLE) -> None:
+    """Build the kernel of a patched tree; `changed` are the paths in which it differs from what the layer began with.
+
+    Raises:
+        BuildFailedError: it does not build.
+    """
+    job.log(f"{KERNEL_BEGINS}\n".encode())
+    if kconfig.touched(job.profile, changed):
+        await configure("the configuration", job, base.objects.parent)
+    await job.run("the kernel", KERNEL, arguments=[jobs(job.profile), target])
+
+
+async def build_selftests(job: Workshop, planned: Planned, before: frozenset[str]) -> None:
+    """Build the selftests of a patched tree; `before` are the files that the scratch copy holds by now.
+
+    Raises:
+        BuildFailedError: they do not build.
+    """
+    job.log(f"{SELFTESTS_BEGIN}\n".encode())
+    try:
+        await make_selftests(job, planned, before, keep_going=False)
+    except BuildFailedError:
+        # Before a series is blamed: what the base's build left behind must not be what stops this one.
+        job.log(b"reroll: building the selftests again, from nothing\n")
+        await job.run("the selftests' empty folders", selftests.START_OVER)
+        await make_selftests(job, planned, frozenset(), keep_going=False)
+
+
+async def make_selftests(job: Workshop, planned: Planned, before: frozenset[str], *, keep_going: bool) -> int:
+    """Have the scratch copy hold what is planned (it held `before`) and make its suites; return make's exit code."""
     with tempfile.TemporaryDirectory(prefix="reroll-lists-") as folder:
         lists = Path(folder)
-        selftests.write_lists(lists, kept, before)
+        selftests.write_lists(lists, planned.kept, before)
         bind = Bind(source=lists, target=selftests.LISTS)
         await job.run("the selftests' scratch copy", selftests.POPULATE, binds=[bind])
-    arguments = ["--keep-going" if keep_going else "", _jobs(job.profile), *selftests.FLAGS]
+    targets = " ".join(f"{workshop.SELFTESTS}/{suite}" for suite in planned.selection.suites)
+    arguments = ["--keep-going" if keep_going else "", jobs(job.profile), targets, *selftests.FLAGS]
     return await job.run("the selftests", selftests.BUILD, arguments=arguments, fail=not keep_going)
 
 
-async def _pack(job: Workshop, out: Path) -> None:
+async def pack(job: Workshop, out: Path) -> None:
+    """Put what the machine needs into the folder `out`."""
     await job.run("the image", selftests.PACK, binds=[Bind(source=out, target=workshop.IMAGE, writable=True)])
 
 
-def _fragments(profile: ProfileSettings) -> list[Path]:
-    found = [PROFILES / name for name in profile.config]
-    for path in found:
-        if not path.is_file():
-            raise InfrastructureError(f"the profile names the config fragment {path}, which is not a file")
-    return found
+async def configure(what: str, job: Workshop, template: Path) -> None:
+    """Write the profile's configuration; `what` is what a failure of that is called."""
+    fragments = kconfig.folder(template / "config", job.profile)
+    await job.run(what, kconfig.CONFIGURE, arguments=kconfig.arguments(job.profile), binds=[fragments])
 
 
-def _config_folder(template: Path, profile: ProfileSettings) -> Path:
-    """Copy the fragments to where the build user can read them: where Reroll itself lies, it may not (/root)."""
-    folder = sandbox.make_folder(template / "config")
-    for number, path in enumerate(_fragments(profile)):
-        copy = folder / f"{number:02}-{path.name}"
-        copy.write_bytes(path.read_bytes())
-        copy.chmod(0o644)
-    return folder
-
-
-def _jobs(profile: ProfileSettings) -> str:
+def jobs(profile: ProfileSettings) -> str:
+    """Return make's -j."""
     return str(profile.jobs or os.cpu_count() or 1)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from app.config import ProfileSettings
+from app.domain.suites import FLAVOURS, WHOLE, invocations
 from app.errors import InfrastructureError
-from workers.adapters import cpio, locks, process, sandbox, workshop
+from workers.adapters import cpio, locks, process, qemu_end, sandbox, workshop
 from workers.adapters.accelerator import PLACE, Accelerator, Accelerators
 from workers.adapters.images import META
 from workers.adapters.ports_watch import Watch
@@ -35,6 +36,9 @@ WATCHDOG_MARGIN_S = 10
 SAID_BYTES = 4000
 _TEST = re.compile(r"[A-Za-z0-9_]{1,120}(?:/[^\x00-\x1f\x7f*]{1,200})?")
 """A test of test_progs, or one of its subtests; a star would be a glob to it."""
+
+_OBJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.bpf\.o")
+"""A file for veristat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ class Machine:
         results: Sink,
         verbose: bool = False,
     ) -> Boot:
-        """Boot once, run `tests` of test_progs (all that were built, if none is named), stream both ports.
+        """Boot once, run `tests` (spelled as in app.domain.suites), stream both ports.
 
         Raises:
             InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
@@ -100,7 +104,7 @@ class Machine:
     ) -> None:
         if self._root is None or not self._root.path.exists():
             self._root = await guest_root(self._cache / "guest")
-        files = {"tests": _test_list(tests), "watchdog": _watchdog(profile)} | ({"verbose": b""} if verbose else {})
+        files = {**plan_files(tests), "watchdog": _watchdog(profile)} | ({"verbose": b""} if verbose else {})
         own = cpio.archive(cpio.Entry(path=f"reroll/{name}", mode=0o100644, data=data) for name, data in files.items())
         parts = (self._root.path, image.folder / "selftests.cpio")
         await asyncio.to_thread(_concatenate, path, parts, own)
@@ -131,17 +135,18 @@ class Machine:
             child = await stack.enter_async_context(process.started(argv, env=sandbox.outer_env(), pass_fds=fds))
             console.theirs.close()
             results.theirs.close()
-            said = asyncio.create_task(_first_words(child))
+            words = bytearray()
+            said = asyncio.create_task(_first_words(child, words))
             try:
                 overdue = await _watch_life(child, watch, life, profile, until_ready=until_ready)
-                if overdue:
-                    return overdue
-                await asyncio.wait({console.reading, results.reading}, timeout=5)
-                ending, code = watch.ending(), child.process.returncode
-                if code and ending in {Ending.NO_BOOT, Ending.DIED}:
-                    words = (await said).decode(errors="replace").strip()
-                    what = "ended by itself" if watch.console_heard else "would not start"
-                    raise InfrastructureError(f"QEMU {what} ({code}); it said: {words}")
+                if not overdue:
+                    await asyncio.wait({console.reading, results.reading, said}, timeout=5)
+                ending = overdue or watch.ending()
+                ours = qemu_end.trouble(ending, child.process.returncode, bytes(words))
+                if ours is not None:
+                    raise InfrastructureError(
+                        f"QEMU {ours}" if watch.console_heard else f"QEMU would not start: it {ours}"
+                    )
                 return ending
             finally:
                 said.cancel()
@@ -152,11 +157,19 @@ async def _watch_life(
 ) -> Ending | None:
     """Return the limit that passed, or None once QEMU has ended."""
     ended = asyncio.create_task(child.process.wait())
+    patience = qemu_end.Patience(child.pid)
     try:
         while not ended.done():
             await asyncio.wait({ended}, timeout=0.1 if until_ready else LOOK_EVERY_S)
-            overdue = watch.overdue(boot_s=life.boot_s, silence_s=life.silence_s, total_s=life.total_s)
+            waited_s = patience.waited_s(watch.started if watch.ready_at is None else watch.spoke_at)
+            overdue = watch.overdue(
+                boot_s=life.boot_s + min(waited_s, life.boot_s * qemu_end.MOST_PATIENCE),
+                silence_s=life.silence_s + min(waited_s, life.silence_s * qemu_end.MOST_PATIENCE),
+                total_s=life.total_s,
+            )
             if overdue and not ended.done():
+                if patience.stopped():
+                    raise InfrastructureError("QEMU was stopped")
                 return overdue
             if until_ready and watch.ready_at is not None:
                 return Ending.FINISHED
@@ -191,12 +204,10 @@ async def _port(take: Sink) -> AsyncIterator[_Port]:
             await asyncio.gather(port.reading, return_exceptions=True)
 
 
-async def _first_words(child: process.Child) -> bytes:
-    """Return the first of what QEMU itself says; the rest is read and let go, so that it never blocks."""
-    words = b""
+async def _first_words(child: process.Child, words: bytearray) -> None:
+    """Keep the first of what QEMU itself says; the rest is read and let go, so that it never blocks."""
     while data := await child.output.read(process.CHUNK):
-        words = (words + data)[:SAID_BYTES]
-    return words
+        words += data[: SAID_BYTES - len(words)]
 
 
 def _arguments(profile: ProfileSettings, accelerator: Accelerator, console: int, results: int) -> list[str]:
@@ -230,11 +241,24 @@ def _box(image: Image, profile: ProfileSettings, initrd: Path, accelerator: Acce
     )
 
 
-def _test_list(tests: Sequence[str]) -> bytes:
-    for test in tests:
-        if not _TEST.fullmatch(test):
-            raise InfrastructureError(f"{test!r} cannot be given to test_progs as the name of a test")
-    return "".join(f"{test}\n" for test in tests).encode()
+def plan_files(tests: Sequence[str]) -> dict[str, bytes]:
+    """Return the files below /reroll that say what to run: `plan`, and the tests of each line of it.
+
+    Raises:
+        InfrastructureError: a test's name could be taken for something else.
+    """
+    try:
+        found = invocations(tests)
+    except ValueError as error:
+        raise InfrastructureError(f"the guest cannot run that: {error}") from error
+    files = {"plan": "".join(f"{one.suite} /reroll/{number}\n" for number, one in enumerate(found)).encode()}
+    for number, one in enumerate(found):
+        shape = _TEST if one.suite in FLAVOURS else _OBJECT
+        for name in one.tests:
+            if not shape.fullmatch(name):
+                raise InfrastructureError(f"{name!r} cannot be given to {one.suite} as the name of a test")
+        files[str(number)] = "".join(f"{name}\n" for name in one.tests or (WHOLE,)).encode()
+    return files
 
 
 def _watchdog(profile: ProfileSettings) -> bytes:

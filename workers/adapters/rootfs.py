@@ -23,14 +23,24 @@ INIT = Path(__file__).parent.parent / "guest" / "init"
 TAP = INIT.with_name("iter_tap.c")
 TAP_IN_GUEST = "usr/lib/reroll/iter_tap.so"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "var", "var/tmp", "root", "etc", "mnt", "reroll", "selftests")
-NEEDED = ("sh", "bash", "mount", "umount", "cat", "grep", "sed", "mkdir", "rm", "ls", "cp", "ip", "sleep")
+NEEDED = ("sh", "bash", "mount", "umount", "cat", "grep", "sed", "mkdir", "rm", "ls", "cp", "ip", "sleep", "stdbuf")
 WANTED = (
     *("tc", "ss", "bridge", "ethtool", "ping", "nc", "sysctl", "ps", "pgrep", "pkill", "kill", "modprobe", "insmod"),
     *("rmmod", "lsmod", "awk", "chmod", "chown", "cut", "date", "dd", "dirname", "basename", "env", "expr", "find"),
     *("getopt", "head", "hostname", "id", "ln", "losetup", "mktemp", "mv", "nproc", "openssl", "readlink", "rmdir"),
     *("seq", "setpriv", "sort", "stat", "sync", "tail", "tee", "timeout", "touch", "tr", "true", "uname", "uniq"),
-    *("unshare", "nsenter", "wc", "which", "xargs", "iptables", "nft", "mknod", "mkfs.ext4", "keyctl"),
+    *("unshare", "nsenter", "wc", "which", "xargs", "nft", "mknod", "mkfs.ext2", "mkfs.ext4", "blkid", "keyctl"),
+    *("iptables", "iptables-legacy", "ip6tables-legacy", "taskset", "dmesg", "od", "cmp", "diff"),
 )
+OPENED = ("/usr/libexec/coreutils/libstdbuf.so",)
+"""What stdbuf has loaded into a program."""
+XTABLES = ("standard", "tcp", "udp", "CT", "SYNPROXY", "CONNMARK", "MARK", "mark", "conntrack", "state", "bpf")
+"""What tests ask of iptables, which opens it by name."""
+TEXTS = {
+    "etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
+    "etc/group": b"root:x:0:\nnogroup:x:65534:\n",
+    "etc/hosts": b"127.0.0.1 localhost\n::1 localhost\n",
+}
 LIBRARIES = ("libelf.so.1", "libz.so.1", "libzstd.so.1", "libcrypto.so.3", "libpcap.so.0.8", "libcap.so.2")
 LIBRARIES_TOO = ("libgcc_s.so.1", "libstdc++.so.6", "librt.so.1", "libpthread.so.0", "libdw.so.1", "libbpf.so.1")
 _LDD_S = timedelta(seconds=60)
@@ -76,7 +86,12 @@ async def _with_libraries(programs: dict[str, str]) -> set[str]:
         raise InfrastructureError(f"the selftests need {', '.join(missing)}, which this host does not have")
     words = ["ldd", *sorted({*programs.values(), *own})]
     _, output = await process.capture(words, wall=_LDD_S, env=sandbox.outer_env())  # 1 if any is a script
-    return own | set(_LOADED.findall(output.decode()))
+    return own | _opened() | set(_LOADED.findall(output.decode()))
+
+
+def _opened() -> set[str]:
+    plugins = [f"/usr/lib/x86_64-linux-gnu/xtables/libxt_{name}.so" for name in XTABLES]
+    return {path for path in (*OPENED, *plugins) if Path(path).exists()}
 
 
 async def _tap() -> cpio.Entry:
@@ -112,7 +127,7 @@ def _entries(programs: dict[str, str], libraries: set[str]) -> list[cpio.Entry]:
                 made.add(parent)
         entries.append(cpio.Entry(path=path[1:], mode=stat.S_IFREG | 0o755, data=contents[path]))
     entries.append(cpio.Entry(path="dev/console", mode=stat.S_IFCHR | 0o600, device=(5, 1)))
-    entries.append(cpio.Entry(path="etc/passwd", mode=stat.S_IFREG | 0o644, data=b"root:x:0:0:root:/root:/bin/sh\n"))
+    entries += [cpio.Entry(path=path, mode=stat.S_IFREG | 0o644, data=text) for path, text in TEXTS.items()]
     entries.append(cpio.Entry(path="init", mode=stat.S_IFREG | 0o755, data=INIT.read_bytes()))
     return entries
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.domain.plan import Selection
 from app.domain.selftests_index import TreeIndex
+from app.domain.suites import Suite
 from workers.adapters.workshop import OBJECTS, SCRATCH, SELFTESTS, SOURCE
 
 FOLDER = "tools/testing/selftests/bpf"
@@ -40,8 +41,8 @@ FLAGS = (
 # its skeleton. Both go; ccache has those that come out the same.
 POPULATE = f"""
 (cd {SCRATCH} && xargs -0 rm -f -- <{LISTS}/gone)
-find {SELFTESTS} -maxdepth 1 -name '*.test.[od]' -delete
-if [ -s {LISTS}/gone ] || [ -s {LISTS}/new ]; then rm -f {SCRATCH}/prog_tests/tests.h; fi
+find {SELFTESTS} -maxdepth 2 -name '*.test.[od]' -delete
+if [ -s {LISTS}/gone ] || [ -s {LISTS}/new ]; then rm -f {SCRATCH}/*/tests.h; fi
 tar -C /build/original/{FOLDER} --null --verbatim-files-from -T {LISTS}/keep -cf - | tar -C {SCRATCH} -xf -
 """
 
@@ -50,17 +51,22 @@ find {SELFTESTS} {SCRATCH} -mindepth 1 -delete
 """
 
 BUILD = f"""
-keep_going=$1 jobs=$2; shift 2
-exec make -C {SCRATCH} "$@" $keep_going -j"$jobs" {SELFTESTS}/test_progs
+keep_going=$1 jobs=$2 targets=$3; shift 3
+exec make -C {SCRATCH} "$@" $keep_going -j"$jobs" $targets
 """
 
 PACK = f"""
 stage=/tmp/stage/selftests
-mkdir -p "$stage"
-cd {SELFTESTS}
-find . -maxdepth 1 ! -type d ! -name '*.test.o' ! -name '*.d' ! -name '*skel.h' ! -name 'FEATURE-DUMP*' \\
-  \\( ! -name '*.o' -o -name '*.bpf.o' \\) -print0 | xargs -0 cp -L --preserve=mode,timestamps -t "$stage"
-strip --strip-debug "$stage/test_progs"
+for folder in . no_alu32 cpuv4; do
+  cd {SELFTESTS}/$folder 2>/dev/null || continue
+  mkdir -p "$stage/$folder"
+  find . -maxdepth 1 ! -type d ! -name '*.test.o' ! -name '*.d' ! -name '*skel.h' ! -name 'FEATURE-DUMP*' \\
+    \\( ! -name '*.o' -o -name '*.bpf.o' \\) -print0 | xargs -0r cp -L --preserve=mode,timestamps -t "$stage/$folder"
+done
+cd "$stage"
+for suite in test_* veristat; do
+  if [ -f "$suite" ] && [ -x "$suite" ]; then strip --strip-debug "$suite" || true; fi
+done
 cd /tmp/stage
 find selftests -print0 | sort -z |
   cpio --null --create --format=newc --owner=0:0 --reproducible --quiet >/build/image/selftests.cpio
@@ -115,9 +121,10 @@ def without(index: TreeIndex, failed: Failures) -> dict[str, str]:
     return broken
 
 
-def name_of(paths: frozenset[str]) -> str:
-    """Return a short name for a set of files: templates of the same selection share it."""
-    return hashlib.sha256("\0".join(sorted(paths)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def name_of(paths: Iterable[str], suites: Iterable[str]) -> str:
+    """Return a short name for files and the suites that are built of them: templates of the same selection share it."""
+    text = "\0".join([*sorted(paths), *(suite for suite in suites if suite != Suite.TEST_PROGS)])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def write_lists(folder: Path, paths: frozenset[str], before: frozenset[str]) -> None:

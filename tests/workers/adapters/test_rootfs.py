@@ -5,7 +5,7 @@ import pytest
 
 from app.errors import InfrastructureError
 from workers.adapters import rootfs
-from workers.adapters.rootfs import INIT, NEEDED, TAP, TAP_IN_GUEST, guest_root
+from workers.adapters.rootfs import INIT, NEEDED, TAP, TAP_IN_GUEST, TEXTS, guest_root
 
 pytestmark = pytest.mark.anyio
 
@@ -42,8 +42,8 @@ async def test_nothing_of_the_host_but_programs_and_libraries(unpacked):
         str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()
     }
     strays = {path for path in paths if not path.startswith(("usr/bin/", "usr/lib"))}
-    assert strays == {"init", "etc/passwd"}
-    assert (unpacked / "etc" / "passwd").read_text() == "root:x:0:0:root:/root:/bin/sh\n"
+    assert strays == {"init", *TEXTS}
+    assert {path: (unpacked / path).read_bytes() for path in TEXTS} == TEXTS
     assert (unpacked / "init").read_bytes() == INIT.read_bytes()
 
 

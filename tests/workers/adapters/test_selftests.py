@@ -1,4 +1,4 @@
-from app.domain.plan import select
+from app.domain.plan import Wanted, select
 from app.domain.selftests_index import index_tree
 from workers.adapters.selftests import Failures, failures, kept, name_of, without, write_lists
 
@@ -39,7 +39,7 @@ def test_tests_go_with_what_they_need():
 
 
 def test_scratch_copy_holds_the_selection_and_all_that_is_no_test():
-    selection = select([], INDEX, ["one"])
+    selection = select([], INDEX, Wanted(core=("one",)))
     assert kept([*TEXTS, *OTHERS], selection) == {
         "Makefile",
         "prog_tests/one.c",
@@ -51,7 +51,9 @@ def test_scratch_copy_holds_the_selection_and_all_that_is_no_test():
 
 
 def test_selection_has_one_name_in_whatever_order():
-    assert name_of(frozenset({"a", "b"})) == name_of(frozenset({"b", "a"})) != name_of(frozenset({"ab"}))
+    usual = name_of(["a", "b"], ["test_progs"])
+    assert usual == name_of(["b", "a"], ["test_progs"])
+    assert len({usual, name_of(["ab"], ["test_progs"]), name_of(["a", "b"], ["test_progs", "test_maps"])}) == 3
 
 
 def test_lists_say_what_stays_comes_and_goes(tmp_path):
