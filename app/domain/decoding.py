@@ -1,0 +1,119 @@
+"""Frames of a console -> lines of the source: what to look up, how tools answer, how it is shown.
+
+A frame `function+0xoffset/0xsize` names a symbol by name and size: static functions of one name are common in the
+kernel. What comes back is made from a file of hostile code: it is bounded, and believed as far as text goes.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.domain.buildlog import tree_path
+from app.domain.console import ConsoleEvent, Decoded, Place
+from app.domain.testlog.lines import text_of
+
+MOST_EVENTS = 12
+"""Events whose frames are looked up: a page shows no more of them in full."""
+MOST_FRAMES = 24
+MOST_INLINED = 16
+_TEXT = 300
+_FRAME = re.compile(r"([A-Za-z_][\w.]{0,200})\+0x([0-9a-f]{1,8})/0x([0-9a-f]{1,8})")
+_IN_LINE = re.compile(r"[A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A frame to look up. `exact`: where it happened; else where a call returns to, just behind the line meant."""
+
+    frame: str
+    exact: bool
+
+
+def wanted_frames(events: Iterable[ConsoleEvent]) -> tuple[Wanted, ...]:
+    """Return the frames to look up, each once."""
+    found = [
+        Wanted(frame=frame, exact=at == 0 and event.exact_first)
+        for event in list(events)[:MOST_EVENTS]
+        for at, frame in enumerate(event.frames[:MOST_FRAMES])
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def names_of(frames: Iterable[Wanted]) -> tuple[str, ...]:
+    """Return the names of the functions of frames, each once."""
+    return tuple(dict.fromkeys(found[1] for one in frames if (found := _FRAME.fullmatch(one.frame))))
+
+
+def addresses(frames: Iterable[Wanted], symbols: bytes) -> dict[Wanted, int]:
+    """Return where frames lie, by what `nm --print-size` wrote: `address size type name` lines.
+
+    A frame whose function is not there, or there twice with that size, has no address.
+    """
+    table: dict[tuple[str, int], list[int]] = {}
+    for line in symbols.splitlines():
+        words = line.split()
+        if len(words) == 4 and all(re.fullmatch(rb"[0-9a-fA-F]{1,16}", word) for word in words[:2]):
+            table.setdefault((text_of(words[3]), int(words[1], 16)), []).append(int(words[0], 16))
+    found = {}
+    for one in frames:
+        if named := _FRAME.fullmatch(one.frame):
+            places = table.get((named[1], int(named[3], 16)), [])
+            if len(set(places)) == 1:
+                found[one] = places[0] + int(named[2], 16) - (0 if one.exact else 1)
+    return found
+
+
+def read_answers(lines: bytes) -> dict[int, tuple[Place, ...]]:
+    """Read what `llvm-symbolizer --output-style=JSON` wrote, an object a line: address -> places, innermost first."""
+    found = {}
+    for line in lines.splitlines():
+        try:
+            answer = json.loads(line)
+            address = int(answer["Address"], 16)
+            places = [_place(one) for one in answer["Symbol"][:MOST_INLINED]]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+        found[address] = tuple(place for place in places if place is not None)
+    return found
+
+
+def _place(one: Mapping[str, object]) -> Place | None:
+    file, line = str(one.get("FileName") or ""), one.get("Line")
+    if not file or not isinstance(line, int) or not 0 < line < 1 << 31:
+        return None
+    function = text_of(str(one.get("FunctionName") or "?").encode("utf-8", "replace"))
+    return Place(function=function[:_TEXT], file=text_of(tree_path(file).encode("utf-8", "replace"))[:_TEXT], line=line)
+
+
+def decoded(events: Sequence[ConsoleEvent], places: Mapping[Wanted, tuple[Place, ...]]) -> tuple[ConsoleEvent, ...]:
+    """Return the events with what was found, also in their excerpts, behind the frame that it is about."""
+    return tuple(_decoded(event, places) for event in events)
+
+
+def _decoded(event: ConsoleEvent, places: Mapping[Wanted, tuple[Place, ...]]) -> ConsoleEvent:
+    found = {}
+    for at, frame in enumerate(event.frames):
+        known = places.get(Wanted(frame=frame, exact=at == 0 and event.exact_first))
+        if known:
+            found[frame] = known
+    if not found:
+        return event
+    lines = [_annotated(line, found) for line in event.excerpt.split("\n")]
+    return replace(
+        event,
+        excerpt="\n".join(lines),
+        decoded=tuple(Decoded(frame=frame, places=known) for frame, known in found.items()),
+    )
+
+
+def _annotated(line: str, found: Mapping[str, tuple[Place, ...]]) -> str:
+    named = _IN_LINE.search(line)
+    known = found.get(named[0]) if named else None
+    if named is None or known is None:
+        return line
+    inner, outer = known[0], known[-1]
+    told = f"{inner.file}:{inner.line}"
+    if len(known) > 1:
+        told += f", {inner.function} inlined in {outer.function} at {outer.file}:{outer.line}"
+    return f"{line[: named.end()]} ({told}){line[named.end() :]}"
