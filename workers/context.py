@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.config import Settings, TreeSettings
 from app.db.session import Sessions
 from app.errors import InfrastructureError
-from workers.ports import Archive, Builder, Differ, Machine, Mailer, Signatures, Trees
+from workers.ports import Archive, Builder, Differ, Machine, Mailer, Signatures, Stepping, Symbols, Trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,9 @@ class Context:
     trees: Trees
     differ: Differ
     builder: Builder
+    stepping: Stepping
     machine: Machine
+    symbols: Symbols
     mailer: Mailer
     signatures: Signatures
     machine_facts: dict[str, str]

@@ -13,9 +13,11 @@ from typing import Protocol
 from app.config import ProfileSettings, TreeSettings
 from app.domain.artifact import ArtifactKind
 from app.domain.attestation import Signature
+from app.domain.console import ConsoleEvent
+from app.domain.patches import Part
 from app.errors import InfrastructureError
-
 from app.services.artifacts import Content
+
 Sink = Callable[[bytes], None]
 
 
@@ -100,6 +102,12 @@ class Checkout(Protocol):
     async def to(self, commit: str) -> None:
         """Check out `commit`, so that make rebuilds what differs from the base and nothing else."""
 
+    async def step(self, commit: str) -> None:
+        """Check out `commit` as one of several that are built one after the other; `to` has to come in the end."""
+
+    async def below(self, commit: str, base: str) -> tuple[str, ...]:
+        """Return the commits that lead from `base` (not included) to `commit` (included), the first of them first."""
+
     async def changed(self) -> tuple[str, ...]:
         """Return the paths that differ between the base and what is checked out, deleted ones included."""
 
@@ -173,6 +181,71 @@ class Builder(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchAdvice:
+    """What the tree's own scripts say of a patch; None where a script could not be run.
+
+    `remarks` are checkpatch's, `people` the addresses that get_maintainer names.
+    """
+
+    remarks: tuple[str, ...] | None
+    people: tuple[str, ...] | None
+
+
+class Steps(Protocol):
+    """Commits of one checkout built one after the other, each upon the objects of the one before it."""
+
+    async def build(self, commit: str, parts: Sequence[Part], *, log: Sink) -> None:
+        """Build parts of a commit: that they compile and link is all that is wanted of them.
+
+        Raises:
+            BuildFailedError: a part does not build, upon fresh objects of the base neither.
+            InfrastructureError: trouble of ours.
+        """
+
+    async def image(self, commit: str, *, key: str, log: Sink) -> Image:
+        """Build all of a commit, for the machine; kept under `key`.
+
+        Raises:
+            BuildFailedError: it does not build.
+            InfrastructureError: trouble of ours.
+        """
+
+    async def again(
+        self, commit: str, objects: Sequence[str], *, linked: bool, tools: bool, log: Sink, warn: int = 0
+    ) -> None:
+        """Compile some of a commit's objects (and link, and build the selftests) again, for what is said to them.
+
+        `warn` is make's W=, for the objects alone. Whatever of it does not build is passed over.
+
+        Raises:
+            BuildFailedError: the commit's own kernel does not build.
+            InfrastructureError: trouble of ours.
+        """
+
+    async def advice(self, commit: str, patches: Sequence[bytes]) -> tuple[PatchAdvice, ...]:
+        """Ask the scripts of `commit` about patches (as mails), in the sandbox.
+
+        Raises:
+            InfrastructureError: trouble of ours.
+        """
+
+
+class Stepping(Protocol):
+    """Where commits can be built one after the other."""
+
+    def over(
+        self, checkout: Checkout, profile: ProfileSettings, *, files: Sequence[str]
+    ) -> AbstractAsyncContextManager[Steps]:
+        """Hold what commits of a checkout are built in; the checkout ends where it was.
+
+        `files` are the paths that the selection of selftests follows.
+
+        Raises:
+            InfrastructureError: the base does not build, or trouble of ours.
+        """
+
+
 class Machine(Protocol):
     """Boots images."""
 
@@ -193,6 +266,13 @@ class Machine(Protocol):
         Raises:
             InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
         """
+
+
+class Symbols(Protocol):
+    """Looks up where in the source a kernel complained."""
+
+    async def decode(self, vmlinux: Path, events: Sequence[ConsoleEvent]) -> tuple[ConsoleEvent, ...]:
+        """Return the events with source lines beside their frames, as far as these can be had; never raises for it."""
 
 
 class Archive(Protocol):

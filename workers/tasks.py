@@ -5,9 +5,8 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 
 from app.db.models import AttemptKind
 from app.db.queue import Task
-from app.domain.outcome import Verdict
 from app.errors import FencedError, InfrastructureError
-from app.services import artifacts, attempts, elsewhere, execution, judging, reporting, tracking
+from app.services import artifacts, attempts, elsewhere, execution, judging, patches, reporting, tracking
 from app.services.attempts import Claim
 from workers.context import Context
 from workers.execution import execute
@@ -15,6 +14,7 @@ from workers.recorder import Recorder
 from workers.steps.attest import attest
 from workers.steps.judge import judge
 from workers.steps.mail import send_report
+from workers.steps.patches import try_patches
 from workers.steps.track import track
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ def make_app(conninfo: str) -> App:
     app.task(name=Task.TRACK, pass_context=True, retry=UNEXPECTED)(track_thread)
     app.task(name=Task.EXECUTE, pass_context=True, retry=UNEXPECTED)(execute_run)
     app.task(name=Task.JUDGE, pass_context=True, retry=UNEXPECTED)(judge_run)
+    app.task(name=Task.PATCHES, pass_context=True, retry=UNEXPECTED)(try_run)
     app.task(name=Task.ATTEST, pass_context=True, retry=UNEXPECTED)(attest_thread)
     app.task(name=Task.MAIL, pass_context=True, retry=UNEXPECTED)(mail_report)
     return app
@@ -99,12 +100,31 @@ async def judge_run(job: JobContext, *, run_id: int) -> None:
         judgement = await judge(context, recorder)
         with context.sessions.begin() as session:
             judging.store(session, held, judgement)
-            if judgement.verdict is not Verdict.INCONCLUSIVE:
+            if not patches.open_check(session, context.settings, run_id):
                 reporting.queue_report(session, context.settings, run_id)
     except FencedError as error:
         log.warning("a judge was replaced", run=run_id, attempt=held.attempt, error=str(error))
     except Exception as error:  # noqa: BLE001 - as above
         _trouble(context, held, AttemptKind.JUDGE, error)
+
+
+async def try_run(job: JobContext, *, run_id: int) -> None:
+    """Try each patch of a judged run on its own; then its report is due, also where that could not be done."""
+    context = _context(job)
+    with context.sessions.begin() as session:
+        held = patches.claim(session, run_id, worker=context.worker)
+        if held is None:
+            reporting.queue_report(session, context.settings, run_id)
+            return
+    try:
+        findings = await try_patches(context, Recorder(context.sessions, held))
+        with context.sessions.begin() as session:
+            patches.finish(session, held, findings)
+            reporting.queue_report(session, context.settings, run_id)
+    except FencedError as error:
+        log.warning("an attempt at patches was replaced", run=run_id, attempt=held.attempt, error=str(error))
+    except Exception as error:  # noqa: BLE001 - as above
+        _trouble(context, held, AttemptKind.PATCHES, error)
 
 
 async def mail_report(job: JobContext, *, report_id: int, waits: int = 0) -> None:
@@ -120,6 +140,8 @@ def _give_up(context: Context, thread_id: int, why: str) -> None:
 
 def _claim(context: Context, run_id: int, kind: AttemptKind) -> Claim | None:
     with context.sessions.begin() as session:
+        if elsewhere.left_to_others(session, run_id, worker=context.worker, pool=context.pool):
+            return None
         return attempts.claim(session, run_id, kind, worker=context.worker)
 
 
@@ -130,6 +152,9 @@ def _trouble(context: Context, held: Claim, kind: AttemptKind, error: Exception)
     why = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
     try:
         with context.sessions.begin() as session:
-            execution.retry_later(session, held, kind, why, pause_s=RETRY_PAUSE_S)
+            if kind is not AttemptKind.PATCHES:
+                execution.retry_later(session, held, kind, why, pause_s=RETRY_PAUSE_S)
+            elif not patches.retry_later(session, held, why, pause_s=RETRY_PAUSE_S):
+                reporting.queue_report(session, context.settings, held.run_id)
     except FencedError:
         return

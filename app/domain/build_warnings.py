@@ -10,6 +10,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.buildlog import PREFIXES, Severity, compiler_errors, tree_path
+from app.domain.patches import Part
+
+KERNEL_BEGINS = "reroll: building the kernel with the patches"
+SELFTESTS_BEGIN = "reroll: building the selftests with the patches"
+"""Lines of a build's log, so that what is said of the base, of the kernel and of the selftests can be told apart."""
 
 MOST = 1000
 _MAX_TEXT = 500
@@ -28,6 +33,7 @@ _INCLUDER = re.compile(r"^(?:In file included from |\s+from )(?P<file>[^\s:]+):\
 _MOVES = re.compile(r"0x[0-9a-fA-F]+|(?<=\+)[0-9a-f]{2,}\b|\bframe size of \d+ bytes")
 _NUMBERS = re.compile(r"\b\d+\b")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_COMPILED = re.compile(r"^ +(?:CC|AS)(?: \[M\])? +(\S+\.o)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,21 @@ def build_warnings(log: str, *, prefixes: Sequence[str] = PREFIXES) -> tuple[Bui
     return tuple(found.values())
 
 
+def parts_of_log(log: str) -> dict[Part, str]:
+    """Return what a log says of the kernel and of the selftests with the patches, without what is of the base."""
+    parts: dict[Part, str] = {}
+    for piece in re.split(f"^(?={re.escape(KERNEL_BEGINS)}|{re.escape(SELFTESTS_BEGIN)})", log, flags=re.MULTILINE):
+        for begin, part in ((KERNEL_BEGINS, Part.KERNEL), (SELFTESTS_BEGIN, Part.SELFTESTS)):
+            if piece.startswith(begin):
+                parts[part] = parts.get(part, "") + piece
+    return parts
+
+
+def compiled(log: str) -> frozenset[str]:
+    """Return the objects of the kernel (`kernel/bpf/core.o`) that a build compiled."""
+    return frozenset(_COMPILED.findall(log))
+
+
 def _compilers(log: str, prefixes: Sequence[str]) -> Iterable[BuildWarning]:
     for one in compiler_errors(log, prefixes=prefixes, severities=(Severity.WARNING,), most=MOST):
         if _OURS.search(one.message):
@@ -105,5 +126,9 @@ def objects_of(warnings: Iterable[BuildWarning]) -> tuple[str, ...]:
 
     What was compiled for the tools (libbpf, the selftests) is not among them: it is built by other means.
     """
-    units = {one.unit for one in warnings if one.unit is not None and not one.unit.startswith(("tools/", "/"))}
-    return tuple(sorted(f"{unit[:-2]}.o" for unit in units if unit.endswith((".c", ".S"))))
+    found = {one.file for one in warnings if one.tool == "objtool" and one.file not in {None, "vmlinux.o"}}
+    units = (one.unit for one in warnings if one.unit is not None and one.unit.endswith((".c", ".S")))
+    found |= {f"{unit[:-2]}.o" for unit in units}
+    return tuple(
+        sorted(path for path in found if path is not None and not path.startswith(("tools/", "/", "-", "../")))
+    )

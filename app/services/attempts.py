@@ -34,19 +34,30 @@ def claim(session: Session, run_id: int, kind: AttemptKind, *, worker: str) -> C
         return None
     if (kind is AttemptKind.JUDGE) is (run.results_attempt is None):
         return None
-    last = session.get(Attempt, (run_id, run.newest_attempt))
-    if last is not None and last.finished_at is None:
-        close(session, Claim(run_id=run_id, attempt=last.number), LOST)
+    last = close_lost(session, run)
     if tries(session, run_id, kind) >= MAX_ATTEMPTS:
-        give_up(session, run, f"gave up after {MAX_ATTEMPTS} attempts; the last: {last.ending if last else LOST}")
+        give_up(session, run, f"gave up after {MAX_ATTEMPTS} attempts; the last: {last}")
         return None
-    run.newest_attempt += 1
     run.state = RunState.RUNNING
     run.started_at = run.started_at or datetime.now(UTC)
+    return begin(session, run, kind, worker=worker)
+
+
+def close_lost(session: Session, run: Run) -> str:
+    """Close the newest attempt of a locked run where it is open: its worker was lost; return how that attempt ended."""
+    last = session.get(Attempt, (run.id, run.newest_attempt))
+    if last is not None and last.finished_at is None:
+        close(session, Claim(run_id=run.id, attempt=last.number), LOST)
+    return (last.ending if last else None) or LOST
+
+
+def begin(session: Session, run: Run, kind: AttemptKind, *, worker: str) -> Claim:
+    """Insert the next attempt of a locked run: the fence for all earlier ones."""
+    run.newest_attempt += 1
     session.flush()
-    session.add(Attempt(run_id=run_id, number=run.newest_attempt, kind=kind, worker=worker))
+    session.add(Attempt(run_id=run.id, number=run.newest_attempt, kind=kind, worker=worker))
     session.flush()
-    return Claim(run_id=run_id, attempt=run.newest_attempt)
+    return Claim(run_id=run.id, attempt=run.newest_attempt)
 
 
 def tries(session: Session, run_id: int, kind: AttemptKind) -> int:

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Text, cast, column, exists, func, or_, sel
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from app.db.models import Report, ReportState, Run, RunState, Thread, ThreadState
+from app.db.models import CheckState, PatchCheck, Report, ReportState, Run, RunState, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
-from app.services import attempts
+from app.services import attempts, patches
 from app.services.tracking import POOL
 
 SWEEP_LOCK = 5_316_913
@@ -29,7 +29,7 @@ def requeue_lost(session: Session) -> list[str]:
     """
     if not session.scalar(select(func.pg_try_advisory_xact_lock(SWEEP_LOCK))):
         return []
-    return [*_runs(session), *_threads(session), *_reports(session)]
+    return [*_runs(session), *_patches(session), *_threads(session), *_reports(session)]
 
 
 def _runs(session: Session) -> list[str]:
@@ -44,6 +44,18 @@ def _runs(session: Session) -> list[str]:
     for run in lost:
         attempts.queue_next(session, run)
     return [f"run {run.id}, {run.state}" for run in lost]
+
+
+def _patches(session: Session) -> list[str]:
+    """Queue judged runs whose patches are still to be tried one by one: their reports wait for it."""
+    lost = session.scalars(
+        select(Run)
+        .join(PatchCheck, PatchCheck.run_id == Run.id)
+        .where(PatchCheck.state == CheckState.OPEN, ~_entry((Task.PATCHES,), "run_id", Run.id))
+    ).all()
+    for run in lost:
+        patches.queue(session, run)
+    return [f"run {run.id}, its patches" for run in lost]
 
 
 def _threads(session: Session) -> list[str]:

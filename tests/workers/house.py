@@ -13,7 +13,17 @@ from app.db.models import (
 from app.domain.message import parse_message
 from app.services import tracking
 from app.services.rerun import rerun
-from tests.workers.doubles import Folder, ScriptedBuilder, ScriptedMachine, Unsigned, make_tree, post, progs
+from tests.workers.doubles import (
+    Folder,
+    ScriptedBuilder,
+    ScriptedMachine,
+    Undecoded,
+    Unsigned,
+    make_tree,
+    post,
+    progs,
+)
+from tests.workers.doubles_of_patches import ScriptedStepping
 from workers.adapters.git import Trees
 from workers.adapters.range_diff import Differ
 from workers.context import Context
@@ -50,6 +60,7 @@ class House:
         self.archive = Folder()
         self.builder = ScriptedBuilder(folder)
         self.machine = ScriptedMachine(self.builder, plain_script)
+        self.stepping = ScriptedStepping(self.builder)
         trees = Trees(folder / "trees")
         self.context = Context(
             settings=self.settings,
@@ -60,7 +71,9 @@ class House:
             trees=trees,
             differ=Differ(trees.git),
             builder=self.builder,
+            stepping=self.stepping,
             machine=self.machine,
+            symbols=Undecoded(),
             mailer=None,
             signatures=Unsigned(),
             machine_facts={},

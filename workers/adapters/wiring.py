@@ -10,6 +10,8 @@ from workers.adapters.qemu import Machine
 from workers.adapters.range_diff import Differ
 from workers.adapters.signatures import Signatures
 from workers.adapters.smtp import SmtpMailer
+from workers.adapters.stepwise import Stepping
+from workers.adapters.symbols import Symbols
 from workers.context import Context
 
 
@@ -32,7 +34,9 @@ async def make_context(settings: Settings, sessions: Sessions, *, worker: str, p
         trees=trees,
         differ=Differ(trees.git),
         builder=builder,
+        stepping=Stepping(builder),
         machine=Machine(settings.cache_dir),
+        symbols=Symbols(),
         mailer=SmtpMailer(settings.mail),
         signatures=Signatures(settings.attestation),
         machine_facts=facts,

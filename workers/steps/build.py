@@ -51,7 +51,7 @@ async def build(
         image = await image_of(builder, checkout, profile, files=job.files, commit=commit, log=log)
     except BuildFailedError as error:
         # In a thread: large series with many errors take seconds, and a worker has to be heard of meanwhile.
-        errors = await asyncio.to_thread(_errors, bytes(tail), job.patches)
+        errors = await asyncio.to_thread(errors_in, bytes(tail), job.patches)
         record.detail = {"target": error.target, "errors": errors}
         record.summary = _first(errors) or str(error)
         raise
@@ -61,6 +61,11 @@ async def build(
     with (image.folder / "config").open("rb") as config:
         record.log("config")(config.read(CONFIG_BYTES))
     return image
+
+
+async def key_of(builder: Builder, profile: ProfileSettings, *, files: Sequence[str], commit: str) -> str:
+    """Return what the image of a commit is kept by on this host."""
+    return image_key(commit, profile.core, files, await builder.inputs(profile))
 
 
 async def image_of(
@@ -77,12 +82,13 @@ async def image_of(
     Raises:
         BuildFailedError: the tree does not build.
     """
-    key = image_key(commit, profile.core, files, await builder.inputs(profile))
+    key = await key_of(builder, profile, files=files, commit=commit)
     kept = await builder.find(key)
     return kept or await builder.build(checkout, profile, files=files, key=key, log=log)
 
 
-def _errors(log: bytes, patches: Sequence[JobPatch]) -> list[dict[str, object]]:
+def errors_in(log: bytes, patches: Sequence[JobPatch]) -> list[dict[str, object]]:
+    """Return the errors of a build's log as JSON, each with the patch that owns it."""
     diffs = [parse_files(patch.diff) for patch in patches]
     found = []
     for error in compiler_errors(log.decode("utf-8", "replace"))[:MAX_ERRORS]:

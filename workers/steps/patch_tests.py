@@ -1,0 +1,294 @@
+"""Single patches booted: where the series' failure began, and what breaks in the middle and is whole in the end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from app.config import ProfileSettings
+from app.domain.bisection import Bisection, FirstBad, Seen
+from app.domain.console import ConsoleEvent
+from app.domain.outcome import Outcome, TestKey, Verdict
+from app.domain.patches import Finding, FindingKind
+from app.domain.regression import ABSENT, Observations, observe, top_level
+from app.errors import BuildFailedError, InfrastructureError
+from app.services.judging import RunFacts
+from workers.ports import Builder, Ending, Image, Machine, Sink, Steps
+from workers.steps.build import key_of
+from workers.steps.patch_builds import Built, Line
+from workers.steps.selftests import Lives, boot_quietly
+
+log = structlog.get_logger(__name__)
+
+CONFIRMATIONS = 2
+MOST_NAMED = 50
+EXCERPT = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Something that fails: a test where `key` is set, a complaint of the kernel where `event` is, else the boot.
+
+    `own`: the base does not have the test, so that it cannot fail before it is there.
+    """
+
+    key: TestKey | None = None
+    event: str | None = None
+    own: bool = False
+    words: str = ""
+    excerpt: str = ""
+
+    def seen_in(self, life: Lives) -> Seen:
+        """Return what a machine that ran the subject's tests shows of it."""
+        if self.key is not None:
+            return self._of_test(self.key, life)
+        if self.event is not None:
+            if any(event.fingerprint == self.event for event in life.events):
+                return Seen.BAD
+            return Seen.GOOD if life.complete else Seen.UNTOLD
+        return Seen.GOOD if life.ready else Seen.BAD
+
+    def _of_test(self, key: TestKey, life: Lives) -> Seen:
+        found = next((one for one in life.results if one.key == key), None)
+        if found is not None and found.outcome.failed:
+            return Seen.BAD
+        if found is not None and found.outcome is Outcome.PASS:
+            return Seen.GOOD
+        return Seen.GOOD if self.own and found is None and life.complete else Seen.UNTOLD
+
+
+@dataclass(slots=True, kw_only=True)
+class Prober:
+    """Boots single patches; `run` and `baseline` are the whole series and what it lies on, as the judge had them."""
+
+    machine: Machine
+    builder: Builder
+    profile: ProfileSettings
+    steps: Steps
+    line: Line
+    files: tuple[str, ...]
+    run: RunFacts
+    baseline: RunFacts
+    log: Sink
+    unbuilt: set[int] = field(default_factory=set)
+
+    async def boot(self, position: int, tests: Sequence[str] | None) -> Lives | None:
+        """Boot the series up to a patch, run those of `tests` (None: all) that it has; None where it does not build.
+
+        Raises:
+            InfrastructureError: trouble of ours.
+        """
+        image = await self._image(position)
+        if image is None:
+            return None
+        chosen = [one for one in image.tests if tests is None or one in tests]
+        words = f"reroll: booting {position} of {self.line.length}, {len(chosen)} tests\n"
+        self.log(words.encode())
+        life = await boot_quietly(self.machine, image, self.profile, tests=chosen or image.tests[:1])
+        if life.boot.ending is Ending.TIME_LIMIT:
+            raise InfrastructureError(f"the tests of patch {position} were not through in time")
+        return life
+
+    async def _image(self, position: int) -> Image | None:
+        if position in self.unbuilt:
+            return None
+        commit = self.line.commits[position]
+        key = await key_of(self.builder, self.profile, files=self.files, commit=commit)
+        kept = await self.builder.find(key)
+        if kept is not None:
+            return kept
+        try:
+            return await self.steps.image(commit, key=key, log=self.log)
+        except BuildFailedError:
+            self.unbuilt.add(position)
+            return None
+
+
+def subjects_of(
+    verdict: Verdict, blamed: Sequence[tuple[TestKey, bool]], complaints: Sequence[ConsoleEvent]
+) -> list[Subject]:
+    """Return what a whole series fails in; `blamed` are tests with whether they are the series' own."""
+    if verdict is Verdict.DOES_NOT_BOOT:
+        return [Subject(words="the kernel does not boot")]
+    if verdict is not Verdict.REGRESSED:
+        return []
+    tests = [Subject(key=key, own=own) for key, own in blamed]
+    told = [Subject(event=one.fingerprint, words=one.title, excerpt=one.excerpt[:EXCERPT]) for one in complaints]
+    return [*tests, *told]
+
+
+async def first_bad(prober: Prober, subjects: Sequence[Subject], known: dict[int, Lives]) -> list[Finding]:
+    """Find the patch with which each subject begins to fail; `known` are boots of single patches that there were.
+
+    Raises:
+        InfrastructureError: trouble of ours.
+    """
+    states = {subject: _begun(prober, subject, known) for subject in subjects}
+    while True:
+        asked = next((state.next for state in states.values() if state.next is not None), None)
+        if asked is None:
+            break
+        group = [subject for subject, state in states.items() if state.next == asked]
+        alone = all(subject.key is not None for subject in group)
+        tests = top_level([subject.key for subject in group if subject.key is not None]) if alone else None
+        life = await prober.boot(asked, tests if any(subject.key or subject.event for subject in group) else ())
+        for subject in group:
+            states[subject] = states[subject].told(asked, Seen.UNTOLD if life is None else _seen(subject, life))
+    return _first_findings(prober.line, {subject: state.answer for subject, state in states.items()})
+
+
+def _seen(subject: Subject, life: Lives) -> Seen:
+    """A test cannot tell where the kernel does not come up; the boot itself can."""
+    if not life.ready and (subject.key is not None or subject.event is not None):
+        return Seen.UNTOLD
+    return subject.seen_in(life)
+
+
+def _begun(prober: Prober, subject: Subject, known: dict[int, Lives]) -> Bisection:
+    """What is known before: the judge has seen both ends, more than once; single patches were booted perhaps."""
+    state = Bisection(length=prober.line.length)
+    for _ in range(CONFIRMATIONS):
+        state = state.told(0, Seen.GOOD).told(prober.line.length, Seen.BAD)
+    for position in prober.unbuilt:
+        state = state.told(position, Seen.UNTOLD)
+    for position, life in known.items():
+        state = state.told(position, _seen(subject, life))
+    return state
+
+
+def _first_findings(line: Line, answers: dict[Subject, FirstBad | None]) -> list[Finding]:
+    grouped: dict[FirstBad, list[Subject]] = {}
+    for subject, answer in answers.items():
+        if answer is not None:
+            grouped.setdefault(answer, []).append(subject)
+    found = []
+    for answer, group in sorted(grouped.items(), key=lambda one: one[0].position):
+        tests = tuple(str(subject.key) for subject in group if subject.key is not None)
+        other = next((subject for subject in group if subject.key is None), None)
+        found.append(
+            Finding(
+                kind=FindingKind.FIRST_BAD,
+                position=answer.position,
+                title=line.patches[answer.position - 1].title,
+                earliest=answer.good + 1,
+                tests=tests[:MOST_NAMED],
+                what=other.words if other is not None and not tests else "",
+                excerpt=other.excerpt if other is not None else "",
+            )
+        )
+    return found
+
+
+async def boot_each(prober: Prober, built: Sequence[Built]) -> dict[int, Lives]:
+    """Boot every patch but the last that changes what is built, and run the selected tests.
+
+    Raises:
+        InfrastructureError: trouble of ours.
+    """
+    lives: dict[int, Lives] = {}
+    for one in built[:-1]:
+        if one.outcome is Outcome.PASS:
+            life = await prober.boot(one.position, None)
+            if life is not None:
+                lives[one.position] = life
+    return lives
+
+
+def tests_of(life: Lives) -> dict[str, Any]:
+    """Return what a boot's tests showed, as JSON."""
+    tally = life.tally
+    failed = sorted({str(one.key) for one in life.results if one.outcome.failed and not one.aggregate})
+    return {
+        "booted": life.ready,
+        "complete": life.complete,
+        "passed": tally.passed,
+        "failed": tally.failed + tally.errors,
+        "skipped": tally.skipped,
+        "failing": failed[:MOST_NAMED],
+    }
+
+
+async def passing_trouble(
+    prober: Prober, lives: dict[int, Lives], *, blamed: frozenset[TestKey], boots: bool
+) -> list[Finding]:
+    """Return what single patches break that is whole at the end: confirmed alone, twice, and against those before it.
+
+    `blamed` are tests that the whole series fails, which are not among them; `boots`: the whole series boots.
+
+    Raises:
+        InfrastructureError: trouble of ours.
+    """
+    found = await _no_boots(prober, lives) if boots else []
+    base = observe([prober.baseline.results])
+    sides = {position: observe([life.results]) for position, life in lives.items() if life.ready}
+    sides[prober.line.length] = observe([prober.run.results])
+    suspects: dict[int, list[TestKey]] = {}
+    for key in sorted({key for position in lives for key in sides.get(position, ())} - blamed):
+        failing = [at for at in sorted(sides) if _fails(sides[at].get(key, ABSENT)) and at != prober.line.length]
+        if failing and base.get(key, ABSENT).always_passes and not _fails(sides[prober.line.length].get(key, ABSENT)):
+            suspects.setdefault(failing[0], []).append(key)
+    for position, keys in sorted(suspects.items()):
+        before = max([0, *(at for at in sides if at < position)])
+        confirmed = await _confirmed(prober, keys, bad=position, good=before)
+        by_end: dict[int | None, list[TestKey]] = {}
+        for key in confirmed:
+            later = (at for at in sorted(sides) if at > position and sides[at].get(key, ABSENT).always_passes)
+            by_end.setdefault(next(later, None), []).append(key)
+        for until, group in by_end.items():
+            told = sides[position][group[0]]
+            found.append(
+                Finding(
+                    kind=FindingKind.TESTS,
+                    position=position,
+                    title=prober.line.patches[position - 1].title,
+                    earliest=before + 1,
+                    until=until,
+                    tests=tuple(str(key) for key in group)[:MOST_NAMED],
+                    excerpt=(told.detail or told.message or "")[:EXCERPT],
+                )
+            )
+    return found
+
+
+def _fails(seen: Observations) -> bool:
+    return bool(seen.failures) and not seen.aggregate
+
+
+async def _confirmed(prober: Prober, keys: Sequence[TestKey], *, bad: int, good: int) -> list[TestKey]:
+    """Return the tests that fail again at `bad` and pass at `good`, each time, alone."""
+    left = list(keys)
+    for position, wanted in ((bad, Seen.BAD), (good, Seen.GOOD)) * CONFIRMATIONS:
+        if not left:
+            return []
+        life = await prober.boot(position, top_level(left))
+        left = [key for key in left if life is not None and Subject(key=key).seen_in(life) is wanted]
+    return left
+
+
+async def _no_boots(prober: Prober, lives: dict[int, Lives]) -> list[Finding]:
+    """Return the patches that do not boot although the whole does: seen twice, the one before it booting in between."""
+    found = []
+    silent = [position for position, life in sorted(lives.items()) if not life.ready]
+    for position in silent:
+        before = max([0, *(at for at in lives if at < position)])
+        if before in silent:
+            continue  # the patch before it is the one
+        good = await prober.boot(before, ())
+        again = await prober.boot(position, ())
+        if good is None or not good.ready or again is None or again.ready:
+            continue
+        after = (at for at in sorted(lives) if at > position and lives[at].ready)
+        event = next(iter(again.events), None)
+        found.append(
+            Finding(
+                kind=FindingKind.BOOT,
+                position=position,
+                title=prober.line.patches[position - 1].title,
+                earliest=before + 1,
+                until=next(after, prober.line.length),
+                what=event.title if event else str(again.boot.ending),
+                excerpt=event.excerpt[:EXCERPT] if event else "",
+            )
+        )
+    return found

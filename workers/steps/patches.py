@@ -1,0 +1,178 @@
+"""patches: each patch of a judged series on its own: does it build, what does it warn of, what does it break."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app.config import ProfileSettings
+from app.db.queries.logs import log_size, read_log, step_with_log
+from app.domain.build_warnings import KERNEL_BEGINS
+from app.domain.diff import parse_files
+from app.domain.message import parse_message, patch_mail
+from app.domain.outcome import Outcome, Step
+from app.domain.patches import Finding
+from app.domain.sentence import plural
+from app.errors import InfrastructureError, PatchDoesNotApplyError
+from app.services import execution, patches
+from app.services.execution import Job
+from app.services.patches import Heard, Trial
+from workers.context import Context
+from workers.ports import Base, Checkout, PatchAdvice, Steps
+from workers.recorder import Recorder, StepRecord
+from workers.steps.apply import base_tree
+from workers.steps.patch_builds import Built, Line, Whole, build_each, build_findings, warnings_of
+from workers.steps.patch_tests import Prober, boot_each, first_bad, passing_trouble, subjects_of, tests_of
+
+log = structlog.get_logger(__name__)
+
+MOST_LOG = 16_000_000
+"""Bytes read of the log of the whole series' build."""
+
+
+async def try_patches(context: Context, recorder: Recorder) -> list[Finding]:
+    """Try the patches of one run; what came of each is stored as it comes, what all of them show is returned.
+
+    Raises:
+        InfrastructureError: trouble of ours.
+        FencedError: another attempt has taken over.
+    """
+    run_id = recorder.held.run_id
+    with context.sessions() as session:
+        heard, job = patches.hear(session, run_id), execution.load_job(session, run_id)
+        whole = _whole(session, heard)
+    profile = context.settings.profiles[job.profile]
+    async with recorder.step(Step.PATCHES) as record:
+        base = Base(commit=job.base_commit, reason=job.base_reason)
+        async with context.trees.checkout(context.tree(job.tree), base) as checkout:
+            line = await _line(checkout, job)
+            async with context.stepping.over(checkout, profile, files=job.files) as steps:
+                tried = _Tried(context=context, recorder=recorder, record=record, profile=profile, job=job)
+                findings = await tried.all(steps, line, whole, heard)
+        record.summary = _summary(line, list(tried.trials.values()), findings)
+    return findings
+
+
+def _whole(session: Session, heard: Heard) -> Whole:
+    """Return how the run's own build went, with its log from where the patches' own begins."""
+    step = step_with_log(session, heard.run.run_id, "build")
+    text = ""
+    if step is not None:
+        size = log_size(session, step, "build") or 0
+        data = b"".join(read_log(session, step, "build", max(0, size - MOST_LOG), size))
+        _, begins, after = data.decode("utf-8", "replace").partition(KERNEL_BEGINS)
+        text = begins + after
+    return Whole(builds=heard.run.built, errors=heard.errors, log=text)
+
+
+async def _line(checkout: Checkout, job: Job) -> Line:
+    """Apply the series patch by patch: git-am(1) leaves out what the tree has already."""
+    commits = [await base_tree(checkout, job)]
+    mails = [patch_mail(parse_message(patch.raw)) for patch in job.patches]
+    try:
+        top = await checkout.am(mails)
+        found = await checkout.below(top, commits[0])
+        if len(found) != len(mails):
+            await checkout.to(commits[0])
+            found = tuple([await checkout.am([mail]) for mail in mails])
+    except PatchDoesNotApplyError as error:
+        raise InfrastructureError(f"run {job.run_id} applied before and does not here: {error}") from error
+    diffs = tuple(parse_files(patch.diff) for patch in job.patches)
+    return Line(patches=job.patches, diffs=diffs, commits=(*commits, *found))
+
+
+class _Tried:
+    """What came of the patches of one run so far."""
+
+    def __init__(
+        self, *, context: Context, recorder: Recorder, record: StepRecord, profile: ProfileSettings, job: Job
+    ) -> None:
+        self._context = context
+        self._recorder = recorder
+        self._record = record
+        self._profile = profile
+        self._job = job
+        self.trials: dict[int, Trial] = {}
+
+    async def all(self, steps: Steps, line: Line, whole: Whole, heard: Heard) -> list[Finding]:
+        """Try everything, what may turn a verdict first."""
+        built = await build_each(self._record, steps, line, whole)
+        self._store([_trial(one) for one in built])
+        findings = build_findings(line, built)
+        warned = await warnings_of(self._record, steps, line, built, warn=self._profile.warnings)
+        self._store([replace(self.trials[at], warnings=tuple(found)) for at, found in warned.items()])
+        findings += await self._tests(steps, line, built, heard)
+        await self._advice(steps, line, heard)
+        return findings
+
+    async def _tests(self, steps: Steps, line: Line, built: Sequence[Built], heard: Heard) -> list[Finding]:
+        if line.length < 2 or heard.baseline is None or not heard.run.built:
+            return []  # a single patch is the series
+        prober = Prober(
+            machine=self._context.machine,
+            builder=self._context.builder,
+            profile=self._profile,
+            steps=steps,
+            line=line,
+            files=self._job.files,
+            run=heard.run,
+            baseline=heard.baseline,
+            log=self._record.log("boots"),
+            unbuilt={one.position for one in built if one.outcome is Outcome.FAIL},
+        )
+        lives = await boot_each(prober, built) if self._profile.patches == "test" else {}
+        self._store([replace(self.trials[at], tests=tests_of(life)) for at, life in lives.items()])
+        subjects = subjects_of(heard.verdict, heard.blamed, heard.complaints)
+        found = await first_bad(prober, subjects, lives) if subjects else []
+        blamed = frozenset(key for key, _ in heard.blamed)
+        return found + await passing_trouble(prober, lives, blamed=blamed, boots=heard.run.booted)
+
+    async def _advice(self, steps: Steps, line: Line, heard: Heard) -> None:
+        """Ask the tree's scripts; advice that cannot be had is no trouble."""
+        mails = [patch_mail(parse_message(patch.raw)) for patch in line.patches]
+        try:
+            advice = await steps.advice(line.commits[0], mails)
+        except InfrastructureError as error:
+            log.warning("no advice", run=self._job.run_id, error=str(error))
+            return
+        told = zip(line.patches, advice, strict=True)
+        self._store(
+            [
+                replace(self.trials[at], advice=_advice(one, heard.addressed.get(patch.position, frozenset())))
+                for at, (patch, one) in enumerate(told, start=1)
+            ]
+        )
+
+    def _store(self, trials: Sequence[Trial]) -> None:
+        self.trials |= {one.position: one for one in trials}
+        self._recorder.write(lambda session: patches.store(session, self._recorder.held, trials))
+
+
+def _trial(one: Built) -> Trial:
+    return Trial(
+        position=one.position,
+        outcome=one.outcome,
+        parts=one.parts,
+        reason=one.reason,
+        errors=one.errors,
+        duration_s=one.duration_s,
+    )
+
+
+def _advice(one: PatchAdvice, addressed: frozenset[str]) -> dict[str, object]:
+    missing = None if one.people is None else patches.not_addressed(one.people, addressed)
+    return {"checkpatch": None if one.remarks is None else list(one.remarks), "missing": missing}
+
+
+def _summary(line: Line, trials: Sequence[Trial], findings: Sequence[Finding]) -> str:
+    """Say what came of all, in one line."""
+    built = sum(one.outcome is Outcome.PASS for one in trials)
+    failed = sum(one.outcome is Outcome.FAIL for one in trials)
+    booted = sum(one.tests is not None for one in trials)
+    warned = sum(len(one.warnings) for one in trials)
+    said = [f"{plural(line.length, 'patch', 'patches')}: {built} build"]
+    said += [f"{failed} not"] * bool(failed)
+    said += [f"{booted} booted"] * bool(booted)
+    said += [plural(warned, "new warning")] * bool(warned)
+    return ", ".join(said) + "".join(f"; {one.sentence}" for one in findings[:3])
