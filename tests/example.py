@@ -65,6 +65,7 @@ def add_example(session: Session) -> Example:
     _signatures(session, revisions[3])
     _comments(session, revisions, thread)
     _decisions(session, revisions)
+    make.add_ignore(session, "send_signal*")
     log_step = _steps(session, runs)
     enqueue(session, Task.JUDGE, pool="default", priority=Priority.JUDGE, run_id=runs[3].id)
     enqueue(session, Task.TRACK, pool="default", priority=Priority.TRACK, thread_id=failed.id)

@@ -16,6 +16,7 @@ from app.db.models import (
     Change,
     Comment,
     Decision,
+    Ignore,
     LogChunk,
     Message,
     MessageKind,
@@ -317,7 +318,13 @@ def known_test(session: Session, name: str, suite: str = "test_progs") -> Test:
 
 def add_results(session: Session, run: Run, outcomes: dict[str, Outcome], **values: Any) -> None:
     """Insert the results of a boot, by the tests' names."""
-    defaults = {"boot": 0, "on_base": False, "ordinal": 0, "aggregate": False, "attempt": run.newest_attempt}
+    defaults = {
+        "boot": 0,
+        "on_base": run.revision_id is None,
+        "ordinal": 0,
+        "aggregate": False,
+        "attempt": run.newest_attempt,
+    }
     for name, outcome in outcomes.items():
         failed = outcome.failed
         session.add(
@@ -355,6 +362,16 @@ def add_change(session: Session, run: Run, name: str, kind: ChangeClass, reason:
     session.add(change)
     session.flush()
     return change
+
+
+def add_ignore(session: Session, pattern: str, **values: Any) -> Ignore:
+    """Insert an entry of the list of tests to ignore, in force unless said otherwise."""
+    defaults = {"reason": "needs an NMI, which TCG has not", "owner": "ann@example.org", "created_by": "ann's laptop"}
+    dates = {"created_at": NOW - timedelta(days=9), "expires_at": NOW + timedelta(days=30)}
+    ignore = Ignore(pattern=pattern, **(defaults | dates | values))
+    session.add(ignore)
+    session.flush()
+    return ignore
 
 
 def add_report(session: Session, revision: Revision, run: Run, body: str, **values: Any) -> Report:

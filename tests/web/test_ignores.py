@@ -31,12 +31,12 @@ async def test_entered_listed_and_ended_over_rest(own_site: Site) -> None:
     assert (made["pattern"], made["tree"], made["suite"], made["profile"]) == ("lru_*", "bpf-next", None, None)
     assert (made["created_by"], made["in_force"], made["ended_by"]) == ("the tests", True, None)
     assert (await call(own_site, "GET", f"/{made['id']}"))[1] == made
-    assert (await call(own_site, "GET", "?in_force=true"))[1]["items"] == [made]
+    assert made in (await call(own_site, "GET", "?in_force=true"))[1]["items"]
 
     _, ended = await call(own_site, "DELETE", f"/{made['id']}")
     assert (ended["ended_by"], ended["in_force"]) == ("the tests", False)
     assert (await call(own_site, "DELETE", f"/{made['id']}"))[1] == ended
-    assert (await call(own_site, "GET", "?in_force=true"))[1]["items"] == []
+    assert ended not in (await call(own_site, "GET", "?in_force=true"))[1]["items"]
     assert (await call(own_site, "GET", "?in_force=false"))[1]["items"] == [ended]
 
 
@@ -62,19 +62,21 @@ async def test_writing_needs_a_token(site: Site) -> None:
 
 
 async def test_the_page_shows_who_what_why_and_what_is_over(own_site: Site, stored: Session) -> None:
-    old = Ignore(**ENTRY, expires_at=NOW - timedelta(days=1), created_by="ben's desk", created_at=NOW)
-    stored.add(old)
+    stored.get_one(Ignore, 1).expires_at = NOW - timedelta(days=1)
     stored.commit()
     async with own_site.client() as client:
         client.cookies.set(COOKIE, own_site.bearer)
         said = {"Content-Type": "application/x-www-form-urlencoded", "Referer": "http://127.0.0.1:8000/ignores"}
-        fields = {"pattern": "send_signal*", "reason": "<b>slow", "owner": "Ann", "expires": "2026-05-01"}
+        fields = {"pattern": "xdp_*", "reason": "<b>slow", "owner": "Ann", "expires": "2026-05-01"}
         answer = await client.post("/ignores", data=fields, headers=SAME_ORIGIN | said)
         assert (answer.status_code, answer.headers["location"]) == (303, "/ignores#ignore-2")
         page = await shape(own_site, "/ignores?pattern=lru_lock")
         assert "1 entry in force." in page.words
-        assert "expired lru_* needs an NMI ann@example.org 13 Apr just nowby ben's desk" in page.words
-        assert "ignored send_signal* <b>slow Ann 1 May just nowby the tests" in page.words
+        assert (
+            "expired send_signal* needs an NMI, which TCG has not ann@example.org 13 Apr 9 d agoby ann's laptop"
+            in page.words
+        )
+        assert "ignored xdp_* <b>slow Ann 1 May just nowby the tests" in page.words
         assert "lru_lock" in page.values("value")
         assert page.values("action").count("/ignores/2/end") == 1
         assert "/ignores/1/end" not in page.values("action")

@@ -15,6 +15,7 @@ from app.web.api import (
     runs,
     series,
     threads,
+    verdict,
 )
 from app.web.api.schemas import Problem
 
@@ -25,5 +26,19 @@ router = APIRouter(
         422: {"model": Problem, "description": "The request is not right", "content": {"application/problem+json": {}}},
     },
 )
-for part in (threads, series, comparing, decisions, mail, review, messages, runs, results, logs, artifacts, ignores):
+for part in (
+    threads,
+    series,
+    comparing,
+    decisions,
+    mail,
+    review,
+    messages,
+    runs,
+    results,
+    logs,
+    artifacts,
+    ignores,
+    verdict,
+):
     router.include_router(part.router)

@@ -1,17 +1,15 @@
-"""Results of tests, what changed, and the verdict with its evidence."""
+"""Results of tests, and what changed."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy.orm import Session
 
 from app.db.models import Run
 from app.db.queries import results as queries
-from app.db.queries.runs import change_counts, get_run
 from app.domain.outcome import ChangeClass, Outcome
-from app.web.api.schemas import ChangeShape, Listing, ResultShape, VerdictShape
-from app.web.api.shapes import blamed_shapes, change_shape, found, listing, result_shape
+from app.web.api.schemas import ChangeShape, Listing, ResultShape
+from app.web.api.shapes import change_shape, found, listing, result_shape
 from app.web.parameters import Id, Paged, Read, Words
 
 router = APIRouter(tags=["results"])
@@ -56,29 +54,3 @@ def list_changes(
     """List what changed in a run against its baseline; what did not change is not listed."""
     found(session.get(Run, run_id), "run", run_id)
     return listing(request, queries.page_changes(session, run_id, class_, window), change_shape)
-
-
-@router.get("/runs/{run_id}/verdict")
-def get_verdict_of_run(run_id: Id, session: Read) -> VerdictShape:
-    """Return what one run says of its revision, with the evidence."""
-    return verdict_of(session, found(get_run(session, run_id), "run", run_id))
-
-
-def verdict_of(session: Session, run: Run) -> VerdictShape:
-    """Return the verdict of a run with every result that it rests on."""
-    blamed = [change for change in queries.list_changes(session, [run.id]) if change.kind.blamed]
-    tests = [(change.test_id, change.ordinal) for change in blamed]
-    results = list(queries.results_of_tests(session, run.id, tests))
-    if run.baseline_id is not None:
-        results += queries.results_of_tests(session, run.baseline_id, tests)
-    return VerdictShape(
-        revision_id=run.revision_id,
-        run_id=run.id,
-        baseline_id=run.baseline_id,
-        verdict=run.verdict,
-        sentence=run.sentence,
-        base_commit=run.base_commit,
-        counts=change_counts(session, [run.id])[run.id],
-        blamed=blamed_shapes(blamed, results),
-        evidence=run.evidence,
-    )

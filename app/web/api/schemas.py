@@ -319,26 +319,6 @@ class ChangeShape(BaseModel):
     reason: str | None
 
 
-class BlamedShape(ChangeShape):
-    """A test that the series answers for, with every result that shows it."""
-
-    results: list[ResultShape]
-
-
-class VerdictShape(BaseModel):
-    """What is said of a revision, and why; `evidence` is what the judge stored."""
-
-    revision_id: int | None
-    run_id: int
-    baseline_id: int | None
-    verdict: Verdict | None
-    sentence: str | None
-    base_commit: Commit
-    counts: dict[ChangeClass, int] = Field(examples=[{"regression": 1, "new pass": 6}])
-    blamed: list[BlamedShape]
-    evidence: dict[str, Any]
-
-
 class LogLineShape(Shape):
     """A log of a step; `size` is bytes of its plain text."""
 

@@ -12,7 +12,6 @@ from app.db.queries.runs import runs_of_revisions
 from app.domain.outcome import Verdict
 from app.errors import NotFoundError
 from app.services.rerun import rerun
-from app.web.api.results import verdict_of
 from app.web.api.schemas import (
     CommentShape,
     Listing,
@@ -22,9 +21,10 @@ from app.web.api.schemas import (
     RevisionShape,
     RunLine,
     SeriesShape,
-    VerdictShape,
 )
 from app.web.api.shapes import comment_shape, found, listing, patch_line, revision_shape, series_shape
+from app.web.api.verdict import verdict_of
+from app.web.api.verdict_schemas import VerdictDocument
 from app.web.moved import moved_or_missing
 from app.web.parameters import Config, Id, IdQuery, Paged, Read, Words, Write
 from app.web.security import Bearer
@@ -89,13 +89,13 @@ def list_comments_of_revision(revision_id: Id, request: Request, session: Read, 
 
 
 @router.get("/revisions/{revision_id}/verdict")
-def get_verdict_of_revision(revision_id: Id, session: Read) -> VerdictShape:
+def get_verdict_of_revision(revision_id: Id, session: Read) -> VerdictDocument:
     """Return what is said of a revision, by the run that counts, with the evidence."""
     _revision(session, revision_id)
     shown = runs_of_revisions(session, [revision_id])[revision_id].shown
     if shown is None:
         raise NotFoundError(f"revision {revision_id} has not been run")
-    return verdict_of(session, shown)
+    return verdict_of(session, shown.id)
 
 
 @router.post(

@@ -1,6 +1,6 @@
 """Rows into the shapes of the API."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from fastapi import Request
@@ -10,7 +10,6 @@ from app.db.queries.paging import Page
 from app.db.queries.runs import RevisionRuns
 from app.errors import NotFoundError
 from app.web.api.schemas import (
-    BlamedShape,
     ChangeShape,
     CommentShape,
     Listing,
@@ -147,19 +146,3 @@ def change_shape(change: Change) -> ChangeShape:
         name=change.test.name,
         **{name: getattr(change, name) for name in ChangeShape.model_fields if name not in {"suite", "name"}},
     )
-
-
-def blamed_shapes(changes: Iterable[Change], results: Sequence[Result]) -> list[BlamedShape]:
-    """Return the changes that the series answers for, each with the results that show it."""
-    return [
-        BlamedShape(
-            **change_shape(change).model_dump(),
-            results=[
-                result_shape(result)
-                for result in results
-                if (result.test_id, result.ordinal) == (change.test_id, change.ordinal)
-            ],
-        )
-        for change in changes
-        if change.kind.blamed
-    ]

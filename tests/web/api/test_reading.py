@@ -28,7 +28,7 @@ async def got(site: Site, path: str, **params: Any) -> Any:
 async def test_every_reading_operation_of_the_document_answers_in_its_own_shape(site: Site) -> None:
     """FastAPI makes answers fit their shapes; here each is held against the document, which is what clients read."""
     ids = {"revision_id": site.example.revisions[3].id, "run_id": site.example.runs[3].id}
-    ids |= dict.fromkeys(("thread_id", "series_id", "comment_id", "report_id", "decision_id"), 1)
+    ids |= dict.fromkeys(("thread_id", "series_id", "comment_id", "report_id", "decision_id", "ignore_id"), 1)
     ids |= {"step_id": site.example.log_step.id, "patch_id": site.example.patch.id, "message_pk": 1}
     async with site.client() as client:
         document = (await client.get("/api/v1/openapi.json")).json()
@@ -85,6 +85,8 @@ async def test_the_document_names_operations_once_and_gives_examples(site: Site)
         "undo_decision",
         "put_mark",
         "delete_mark",
+        "add_ignore",
+        "end_ignore",
     ]
 
 
@@ -134,10 +136,10 @@ async def test_a_verdict_comes_with_the_results_it_rests_on(site: Site) -> None:
     assert verdict["counts"]["regression"] == 1
     (blamed,) = verdict["blamed"]
     assert (blamed["name"], blamed["class"]) == (ITER, "regression")
-    shown = [(one["run_id"], one["boot"], one["on_base"], one["outcome"]) for one in blamed["results"]]
-    assert (run.id, 0, False, "fail") in shown
-    assert (run.id, 1, True, "pass") in shown
-    assert (site.example.baseline.id, 0, False, "pass") in shown
+    shown = [(one["run_id"], one["boot"], one["side"], one["outcome"]) for one in blamed["observations"]]
+    assert (run.id, 0, "patched", "fail") in shown
+    assert (run.id, 1, "base", "pass") in shown
+    assert (site.example.baseline.id, 0, "base", "pass") in shown
 
 
 async def test_a_failed_thread_says_why(site: Site) -> None:
