@@ -81,6 +81,14 @@ class TestKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramCounts:
+    """What the verifier spent on a program: instructions that it walked through, states that it made."""
+
+    states: int
+    insns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
     """One test's outcome in one run.
 
@@ -88,7 +96,7 @@ class TestResult:
     it is no test to count or to blame; a test that fails though no subtest of it did is not one.
     `message` is one line that says why (at most 300 characters), `detail` the part of the log that explains it
     (bounded, see `app.domain.testlog.excerpt`). `log_start` and `log_end` are byte offsets of the whole log in
-    the stream that the result was read from; both None when the test printed nothing.
+    the stream that the result was read from; both None when the test printed nothing. `counts` are veristat's.
     """
 
     __test__ = False  # pytest: not a test case
@@ -104,6 +112,7 @@ class TestResult:
     duration_s: float | None = None
     log_start: int | None = None
     log_end: int | None = None
+    counts: ProgramCounts | None = None
 
     @property
     def key(self) -> TestKey:

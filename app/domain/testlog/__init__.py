@@ -5,6 +5,7 @@ from app.domain.testlog.tap import TapParser
 from app.domain.testlog.test_maps import TestMapsParser
 from app.domain.testlog.test_progs import TestProgsParser
 from app.domain.testlog.test_verifier import TestVerifierParser
+from app.domain.testlog.veristat import VeristatParser
 
 __all__ = [
     "ClaimedSummary",
@@ -15,6 +16,7 @@ __all__ = [
     "TestMapsParser",
     "TestProgsParser",
     "TestVerifierParser",
+    "VeristatParser",
     "parser_for",
 ]
 
@@ -28,5 +30,7 @@ def parser_for(suite: str) -> SuiteParser:
             return TestVerifierParser()
         case "test_maps":
             return TestMapsParser()
+        case "veristat":
+            return VeristatParser()
         case _:
             return TapParser(suite)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.domain.outcome import Outcome, Tally, TestResult
+from app.domain.outcome import Outcome, ProgramCounts, Tally, TestResult
 from app.domain.testlog.excerpt import Explanation, explain, explain_briefly, shorten
 from app.domain.testlog.lines import LineSplitter, line_size
 
@@ -135,6 +135,7 @@ class SuiteParser(ABC):
         aggregate: bool = False,
         why: Explanation | None = None,
         span: Span | None = None,
+        counts: ProgramCounts | None = None,
     ) -> TestResult | None:
         """Make a result and count it; None once the suite has reported MAX_RESULTS of them."""
         if self._recorded >= MAX_RESULTS:
@@ -160,6 +161,7 @@ class SuiteParser(ABC):
             detail=why.detail if why else None,
             log_start=span.start if span else None,
             log_end=span.end if span else None,
+            counts=counts,
         )
 
     def _agrees(self) -> bool | None:

@@ -1,0 +1,73 @@
+"""veristat's CSV -> results: a program that the verifier refuses fails.
+
+`veristat -q -o csv -e file,prog,verdict,states,insns` prints a head and a line a program; the guest's init runs it once
+a file, so that a head comes before each file's programs. Columns are found by their heads.
+"""
+
+from app.domain.outcome import Outcome, ProgramCounts, TestResult
+from app.domain.testlog.excerpt import Explanation
+from app.domain.testlog.lines import line_size, text_of
+from app.domain.testlog.suite import Span, SuiteEnd, SuiteParser
+
+_COLUMNS = {
+    "file_name": "file",
+    "prog_name": "prog",
+    "verdict": "verdict",
+    "total_states": "states",
+    "total_insns": "insns",
+}
+_VERDICTS = {"success": Outcome.PASS, "failure": Outcome.FAIL}
+_MAX_LINE = 1000
+_MAX_COUNT = 10**12
+
+
+class VeristatParser(SuiteParser):
+    """Reads the suite `veristat`; a result is named `file/prog`."""
+
+    def __init__(self) -> None:
+        super().__init__("veristat")
+        self._columns: list[str | None] = []
+        self._other: list[str] = []
+
+    def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
+        """Read lines that begin at byte `offset` of the stream; return the results in them, a line each."""
+        results: list[TestResult] = []
+        for line in lines:
+            end = offset + line_size(line)
+            result = self._line(line, Span(lines=(), start=offset, end=end))
+            if result is not None:
+                results.append(result)
+            offset = end
+        return results
+
+    def end(self) -> SuiteEnd:
+        """Say what is left: what veristat said beside its table."""
+        rest, self._other = self._other, []
+        return SuiteEnd(results=(), summary=self._summary(rest))
+
+    def _line(self, line: bytes, span: Span) -> TestResult | None:
+        if not line or len(line) > _MAX_LINE:
+            return None
+        cells = text_of(line).split(",")
+        named = [_COLUMNS.get(cell) for cell in cells]
+        if {"file", "prog", "verdict"} <= set(named):
+            self._columns = named
+            self.complete = True
+            return None
+        values = dict(zip(self._columns, cells, strict=False)) if len(cells) == len(self._columns) else {}
+        outcome = _VERDICTS.get(values.get("verdict", ""))
+        if outcome is None:
+            self._other = [*self._other, text_of(line)][-40:]
+            return None
+        counts = _counts(values)
+        said = "" if counts is None else f" after {counts.insns:,} instructions, {counts.states:,} states"
+        why = Explanation(message=f"the verifier refuses it{said}", detail=None) if outcome is Outcome.FAIL else None
+        return self._record(f"{values['file']}/{values['prog']}", outcome, why=why, span=span, counts=counts)
+
+
+def _counts(values: dict[str | None, str]) -> ProgramCounts | None:
+    states, insns = (values.get(name, "") for name in ("states", "insns"))
+    if not (states.isascii() and states.isdigit() and insns.isascii() and insns.isdigit()):
+        return None
+    counts = ProgramCounts(states=int(states[:20]), insns=int(insns[:20]))
+    return counts if max(counts.states, counts.insns) < _MAX_COUNT else None
