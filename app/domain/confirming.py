@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from app.domain.flake import USUAL_RUNS, History, runs_again
 from app.domain.outcome import TestKey
 from app.domain.regression import ABSENT, Observations, Side, candidates, top_level
+from app.domain.suites import origin
 
 MANY = 48
 """With more tests than this something general broke, such as a feature that the kernel lost."""
@@ -34,7 +35,7 @@ def sample(keys: Collection[TestKey]) -> tuple[TestKey, ...]:
     if len(names) <= MANY:
         return tuple(keys)
     chosen = {names[at * len(names) // SAMPLE] for at in range(SAMPLE)}
-    return tuple(key for key in keys if key.name.partition("/")[0] in chosen)
+    return tuple(key for key in keys if origin(key.suite, key.name) in chosen)
 
 
 def all_alike(baseline: Side, patched: Side, keys: Iterable[TestKey]) -> bool:

@@ -17,11 +17,12 @@ from app.services.judging import Hearing, RunFacts
 from app.services.precedents import Precedents
 from app.services.records import BootKey
 from workers.context import Context
-from workers.ports import Base, Image
+from workers.ports import Base, Ending, Image
 from workers.recorder import StepRecord
 from workers.steps.apply import base_tree, patched_tree
 from workers.steps.build import image_of
-from workers.steps.selftests import Lives, QuietLog, boot_quietly
+from workers.steps.lives import Lives, QuietLog
+from workers.steps.selftests import boot_quietly
 
 MOST_ALONE = 8
 """With more suspects than this something general broke: they share a machine, for a reply within the hour."""
@@ -59,8 +60,10 @@ class Confirmer:
             InfrastructureError: an image cannot be had, or the base does not boot now though it did before.
         """
         run, baseline = hearing.run, hearing.baseline
-        if baseline is None or not run.built or not baseline.complete:
+        if baseline is None or not run.built or not baseline.booted:
             return hearing
+        if run.booted and not baseline.complete:
+            return hearing  # the base's machine does not live to the end either: nobody is blamed for this one's death
         if run.complete:
             await self._complaints(hearing, baseline, again)
             return hearing
@@ -71,6 +74,8 @@ class Confirmer:
                 raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
         log = self._log(again.patched, on_base=False, verbose=False)
         life = await self._boot(image, image.tests if hearing.only is None else hearing.only, log)
+        if life.boot.ending is Ending.TIME_LIMIT:
+            raise InfrastructureError(f"the tests were not through after {life.boot.wall_s:.0f} s when they ran again")
         self._keep(again.patched, life.results, on_base=False)
         again.complained |= {event.fingerprint for event in life.events}
         return dataclasses.replace(hearing, run=_both(run, life))
@@ -161,7 +166,10 @@ class Confirmer:
             if not life.ready:
                 raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
             (again.base_complained if on_base else again.complained).update(one.fingerprint for one in life.events)
-            results += [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
+            found = [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
+            if not found and life.boot.ending is Ending.TIME_LIMIT:
+                raise InfrastructureError(f"{', '.join(group[:3])} had no result after {life.boot.wall_s:.0f} s, alone")
+            results += found
         self._keep(seen, results, on_base=on_base)
 
     def _log(self, seen: Sequence[object], *, on_base: bool, verbose: bool = True) -> QuietLog:
