@@ -1,8 +1,9 @@
 """Each patch of a series on its own: what it makes necessary to build, what is found, and how the verdict says it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from app.domain.outcome import Verdict
 
@@ -77,6 +78,11 @@ class Finding:
             return f"{_begun(named)} breaks {_some(self.tests)}{mended.replace('mends', 'repairs')}"
         where = f": {self.place or self.what}" if self.place or self.what else ""
         return f"{_begun(named)} {self.kind} on its own{mended}{where}"
+
+
+def finding_of(stored: Mapping[str, Any]) -> Finding:
+    """Return a finding as `dataclasses.asdict` has left it in JSON."""
+    return Finding(**{**stored, "kind": FindingKind(stored["kind"]), "tests": tuple(stored["tests"])})
 
 
 def _begun(words: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.outcome import ChangeClass, Verdict
+from app.report.patches import PatchFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,4 +118,5 @@ class ReportFacts:
     errors: tuple[BuildError, ...] = ()
     since: Since | None = None
     replaces: Verdict | None = None
+    patches: PatchFacts | None = None
     contact: str = ""

@@ -11,6 +11,7 @@ from app.domain.outcome import ChangeClass, Verdict
 from app.domain.sentence import plural
 from app.report import layout
 from app.report.facts import BlamedTest, Complaint, ReportFacts, Since
+from app.report.patches import patches_text
 
 MAX_TESTS = 10
 MAX_COMPLAINTS = 3
@@ -41,6 +42,7 @@ def report_text(facts: ReportFacts) -> str:
         not_built=[f"{name} ({reason})" for name, reason in facts.tested.not_built],
         since=_since(facts.since),
         commands=_commands(facts),
+        by_patch=patches_text(facts.patches, _verdict(facts)),
         most={"tests": MAX_TESTS, "complaints": MAX_COMPLAINTS, "errors": MAX_ERRORS, "first": MAX_FIRST},
     )
 

@@ -16,6 +16,7 @@ from app.db.queries.reports import changes_of_class
 from app.domain.outcome import ChangeClass, TestKey, Verdict
 from app.domain.verdict import Counts
 from app.report.facts import BlamedTest, BuildError, Complaint, First, Refusal, ReportFacts, Since, Tested
+from app.services.patch_facts import load_patch_facts
 
 BLAMED = (ChangeClass.REGRESSION, ChangeClass.NEW_FAILURE)
 
@@ -43,6 +44,7 @@ def load_facts(
         errors=errors,
         since=_since(evidence),
         replaces=replaces,
+        patches=load_patch_facts(session, run.id),
         contact=settings.lore.contact,
     )
 
