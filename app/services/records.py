@@ -10,7 +10,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from app.db.models import LogChunk, Result, Step, Test
+from app.db.models import LogChunk, Result, Run, Step, Test
 from app.domain.outcome import Outcome, TestResult
 from app.domain.outcome import Step as StepName
 from app.services.attempts import Claim
@@ -23,7 +23,10 @@ DETAIL_LIMIT = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootKey:
-    """Which boot results belong to: 0 is the run's own; 1.. are confirming ones, `on_base` of the unpatched image."""
+    """Which boot results belong to: 0 is the run's own; 1.. are confirming ones, `on_base` of the unpatched image.
+
+    All boots of a baseline are of the unpatched image, whatever is said here.
+    """
 
     boot: int = 0
     on_base: bool = False
@@ -57,12 +60,13 @@ def store_results(session: Session, held: Claim, key: BootKey, results: Sequence
     if not results:
         return
     ids = _test_ids(session, {(one.suite, clean(one.name)): one.parent and clean(one.parent) for one in results})
+    unpatched = session.scalar(select(Run.revision_id.is_(None)).where(Run.id == held.run_id))
     rows = [
         {
             "run_id": held.run_id,
             "attempt": held.attempt,
             "boot": key.boot,
-            "on_base": key.on_base,
+            "on_base": key.on_base or unpatched,
             "test_id": ids[one.suite, clean(one.name)],
             "ordinal": one.ordinal,
             "outcome": one.outcome,
@@ -70,12 +74,19 @@ def store_results(session: Session, held: Claim, key: BootKey, results: Sequence
             "detail": None if one.detail is None else clean(one.detail)[:DETAIL_LIMIT],
             "aggregate": one.aggregate,
             "duration_s": one.duration_s,
-            "log_start": one.log_start,
-            "log_end": one.log_end,
+            **_place(one),
         }
         for one in results
     ]
     session.execute(upsert(Result).on_conflict_do_nothing(), rows)
+
+
+def _place(result: TestResult) -> dict[str, int | None]:
+    """Return where the log of a result is, as far as it is kept."""
+    start, end = result.log_start, result.log_end
+    if start is None or end is None or start >= LOG_LIMIT:
+        return {"log_start": None, "log_end": None}
+    return {"log_start": start, "log_end": min(end, LOG_LIMIT)}
 
 
 def _test_ids(session: Session, parents: Mapping[tuple[str, str], str | None]) -> dict[tuple[str, str], int]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, func
+from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, SmallInteger, func
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 NAMES = {
@@ -17,6 +17,7 @@ NAMES = {
 
 Id = Annotated[int, mapped_column(BigInteger, Identity(always=True), primary_key=True)]
 BigInt = Annotated[int, mapped_column(BigInteger)]
+SmallInt = Annotated[int, mapped_column(SmallInteger)]
 When = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Created = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
 

@@ -3,11 +3,20 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.models.base import Base, BigInt, Created, Id, Json, When, words
+from app.db.models.base import Base, BigInt, Created, Id, Json, SmallInt, When, words
 from app.db.models.series import Revision
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
@@ -156,26 +165,40 @@ class Test(Base):
 class Result(Base):
     """One test's outcome in one boot: boot 0 is the run's own; 1.. are the judge's confirming boots, alone.
 
-    `on_base` marks confirming boots of the unpatched image. `aggregate`: the outcome only sums up subtests.
-    `duration_s` is None where the suite tells no time. `log_start` and `log_end` are byte offsets in the results log.
+    `on_base` marks boots of the unpatched image: all of a baseline's, and some of the confirming ones. `aggregate`: the
+    outcome only sums up subtests. `duration_s` is None where the suite tells no time. `log_start` and `log_end` are
+    byte offsets in the results log.
+
+    There are millions: the widest columns come first, so that no room is lost between them, and what a test did over
+    all runs is read from the key alone (docs/decisions/0018-millions-of-results.md).
     """
 
     __tablename__ = "results"
-    __table_args__ = (Index(None, "test_id", "run_id"), CheckConstraint("boot >= 0", name="boot"))
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "test_id", "run_id", "ordinal", "attempt", "boot", "on_base", postgresql_include=["outcome"]
+        ),
+        Index(None, "run_id"),
+        Index(
+            "ix_results_on_base", "test_id", "run_id", postgresql_include=["outcome"], postgresql_where=text("on_base")
+        ),
+        CheckConstraint("boot >= 0", name="boot"),
+        {"postgresql_with": {"autovacuum_vacuum_insert_scale_factor": 0.02}},
+    )
 
-    run_id: Mapped[BigInt] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    boot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    on_base: Mapped[bool] = mapped_column(primary_key=True, default=False)
-    test_id: Mapped[BigInt] = mapped_column(ForeignKey("tests.id"), primary_key=True)
-    ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    run_id: Mapped[BigInt] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    test_id: Mapped[BigInt] = mapped_column(ForeignKey("tests.id"))
+    duration_s: Mapped[float | None]
+    log_start: Mapped[int | None]
+    log_end: Mapped[int | None]
+    ordinal: Mapped[int]
+    attempt: Mapped[SmallInt]
+    boot: Mapped[SmallInt]
+    on_base: Mapped[bool] = mapped_column(default=False)
+    aggregate: Mapped[bool]
     outcome: Mapped[Outcome] = mapped_column(words(Outcome, "outcome"))
     message: Mapped[str | None] = mapped_column(Text)
-    aggregate: Mapped[bool]
     detail: Mapped[str | None] = mapped_column(Text, deferred=True)
-    duration_s: Mapped[float | None]
-    log_start: Mapped[BigInt | None]
-    log_end: Mapped[BigInt | None]
 
     test: Mapped[Test] = relationship(lazy="raise")
 
@@ -187,6 +210,7 @@ class Change(Base):
     """
 
     __tablename__ = "changes"
+    __table_args__ = (Index(None, "test_id"),)
 
     run_id: Mapped[BigInt] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     test_id: Mapped[BigInt] = mapped_column(ForeignKey("tests.id"), primary_key=True)

@@ -9,11 +9,23 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.db.models.base import Base, BigInt, Created, Id, Json, When
 from app.db.models.mail import Message
 
+SEARCHED = ("title", "author_name", "author_email")
+"""What is searched for any part of it."""
+
 
 class Series(Base):
     """The work across its postings."""
 
     __tablename__ = "series"
+    __table_args__ = (
+        Index("ix_series_posted", text("last_posted DESC NULLS LAST"), text("id DESC")),
+        Index(
+            "ix_series_words",
+            *SEARCHED,
+            postgresql_using="gin",
+            postgresql_ops=dict.fromkeys(SEARCHED, "gin_trgm_ops"),
+        ),
+    )
 
     id: Mapped[Id]
     title: Mapped[str] = mapped_column(Text)
@@ -22,7 +34,7 @@ class Series(Base):
     change_id: Mapped[str | None] = mapped_column(Text, index=True)
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
     first_posted: Mapped[When | None]
-    last_posted: Mapped[When | None] = mapped_column(index=True)
+    last_posted: Mapped[When | None]
     created_at: Mapped[Created]
 
     revisions: Mapped[list["Revision"]] = relationship(

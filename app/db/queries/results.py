@@ -56,7 +56,7 @@ def list_results(session: Session, run_id: int, wanted: ResultFilter, window: Wi
     if wanted.name:
         statement = statement.where(matches_glob(Test.name, wanted.name))
     if wanted.boot is not None:
-        statement = statement.where(Result.boot == wanted.boot, Result.on_base.is_(False))
+        statement = statement.where(Result.boot == wanted.boot)
     if wanted.leaves:
         statement = statement.where(Result.aggregate.is_(False))
     if wanted.kind:
@@ -100,7 +100,6 @@ def _own_boot(run_ids: Sequence[int]) -> ColumnElement[bool]:
         Result.run_id.in_(run_ids),
         Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
         Result.boot == 0,
-        Result.on_base.is_(False),
     )
 
 

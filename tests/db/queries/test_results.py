@@ -78,7 +78,7 @@ def test_a_history_has_every_boot_with_its_run(session: Session, run: Run) -> No
         (run.id, 0, False),
         (run.id, 1, False),
         (run.id, 1, True),
-        (run.baseline_id, 0, False),
+        (run.baseline_id, 0, True),
     ]
     assert found.items[0].change is not None
     assert found.items[-1].series is None
