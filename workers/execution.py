@@ -16,7 +16,8 @@ from workers.recorder import Recorder
 from workers.steps.apply import apply
 from workers.steps.build import build
 from workers.steps.compare import compare_with_neighbours
-from workers.steps.selftests import Lives, boot_and_test, lives_of
+from workers.steps.lives import Lives, lives_of
+from workers.steps.selftests import boot_and_test
 
 
 async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
@@ -48,7 +49,7 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
             tools = await context.builder.inputs(profile)
             return _findings(reached=Step.BUILD, applied=True, facts=facts, toolchain=tools)
     tests = [name for name in image.tests if job.only is None or name in job.only]
-    life = await boot_and_test(recorder, context.machine, image, profile, tests=tests)
+    life = await boot_and_test(recorder, context.machine, context.symbols, image, profile, tests=tests)
     return _lived(image, life, commit=commit, first=first)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.config import ProfileSettings, TreeSettings
 from app.domain.attestation import Signature
+from app.domain.console import ConsoleEvent
 from app.domain.message import parse_message, split_mbox
 from app.errors import BuildFailedError
 from workers.ports import Boot, Checkout, Ending, Image, Sink
@@ -96,6 +97,13 @@ class Unsigned:
         return ()
 
 
+class Undecoded:
+    """A kernel without debug information."""
+
+    async def decode(self, vmlinux: Path, events: Sequence[ConsoleEvent]) -> tuple[ConsoleEvent, ...]:
+        return tuple(events)
+
+
 def text_of(checkout: Checkout) -> str:
     """Return what the builder's and the machine's scripts look at: the one file of the tree."""
     return (checkout.source / "kernel" / "bpf" / "core.c").read_text()
@@ -159,6 +167,7 @@ class ScriptedMachine:
     script: Script
     trouble: list[Exception] = field(default_factory=list)
     boots: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    console: Callable[[str, Sequence[str]], bytes] = lambda _source, _tests: b"Linux version 6.12.0\n"
     loud: list[tuple[str, ...]] = field(default_factory=list)
 
     async def run(
@@ -177,9 +186,9 @@ class ScriptedMachine:
         text = self.builder.texts[image.key]
         count = sum(seen == text for seen, _ in self.boots)
         self.boots.append((text, tuple(tests)))
-        console(b"Linux version 6.12.0\n")
         lines, ending = self.script(text, tests, count)
         results("".join(f"{line}\n" for line in lines).encode())
+        console(self.console(text, tests))
         booted = 1.5 if lines else None
         return Boot(ending=ending, booted_s=booted, wall_s=2.0, accelerator="tcg")
 

@@ -16,8 +16,9 @@ from app.errors import BuildFailedError, InfrastructureError
 from app.services.judging import RunFacts
 from workers.ports import Builder, Ending, Image, Machine, Sink, Steps
 from workers.steps.build import key_of
+from workers.steps.lives import Lives
 from workers.steps.patch_builds import Built, Line
-from workers.steps.selftests import Lives, boot_quietly
+from workers.steps.selftests import boot_quietly
 
 log = structlog.get_logger(__name__)
 

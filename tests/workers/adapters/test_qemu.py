@@ -64,9 +64,13 @@ async def test_both_ports_are_heard_to_the_end(live):
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("echo no such machine; exit 1", r"would not start \(1\); it said: no such machine"),
+        ("echo no such machine; exit 1", r"would not start: it ended by itself \(1\); it said: no such machine"),
         ("echo Linux >&$console; sleep 0.2; kill -9 $$", r"ended by itself \(137\)"),
         (f"echo Linux >&$console; {READY}; sleep 0.2; kill -9 $$", r"ended by itself \(137\)"),
+        (
+            f"echo Linux >&$console; {READY}; echo 'qemu-system-x86_64: terminating on signal 15 from pid 0 (x)'",
+            "was told to end; it said: qemu-system-x86_64: terminating on signal 15",
+        ),
     ],
 )
 async def test_a_qemu_that_was_killed_or_gave_up_is_trouble_of_ours(live, script, said):
