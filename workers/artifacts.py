@@ -38,20 +38,22 @@ class Keeper:
         with self.context.sessions() as session:
             waiting = artifacts.waiting(session, datetime.now(UTC))
         images: dict[str, Image | None] = {}
+        kept = True
         for one in waiting:
             if one.image_key not in images:
                 images[one.image_key] = await self.context.builder.find(one.image_key)
             image = images[one.image_key]
-            if image is not None:
-                await self._keep(one, image)
+            if image is not None and not await self._shared(one):
+                kept = await self._keep(one, image) and kept
+        if not kept:
+            await self.clear()
 
-    async def _keep(self, one: Waiting, image: Image) -> None:
-        if await self._shared(one):
-            return
+    async def _keep(self, one: Waiting, image: Image) -> bool:
+        """Keep one file; False where that met trouble of ours, which is stored for the page to tell."""
         try:
             packed = await self.store.pack(image, one.kind)
             if packed is None:
-                return
+                return True
             with self.context.sessions.begin() as session:
                 artifacts.lock(session)
                 await self.store.place(packed)
@@ -60,7 +62,8 @@ class Keeper:
             log.warning("a file is not kept yet", run=one.run_id, file=one.kind, error=str(error))
             with self.context.sessions.begin() as session:
                 artifacts.tried(session, one, str(error))
-            await self.clear()
+            return False
+        return True
 
     async def _shared(self, one: Waiting) -> bool:
         """Keep a file that the store has for another run already; False where it has not."""

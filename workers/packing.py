@@ -26,12 +26,12 @@ def pack(source: Path, target: Path) -> dict[str, object]:
     size = 0
     with source.open("rb") as plain, target.open("wb") as packed:
         whole = os.fstat(plain.fileno()).st_size
-        compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-        with compressor.stream_writer(packed, size=whole, closefd=False) as writer:
-            while chunk := plain.read(CHUNK):
-                hashed.update(chunk)
-                size += len(chunk)
-                writer.write(chunk)
+        compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj(size=whole)
+        while chunk := plain.read(CHUNK):
+            hashed.update(chunk)
+            size += len(chunk)
+            packed.write(compressor.compress(chunk))
+        packed.write(compressor.flush())
         packed.flush()
         os.fsync(packed.fileno())
         packed_size = packed.tell()

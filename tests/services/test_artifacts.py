@@ -39,7 +39,7 @@ def add_kept(
     size: int = 400,
 ) -> Artifact:
     artifact = Artifact(
-        run_id=run.id, kind=ArtifactKind.VMLINUX, attempt=1, image_key="k" + sha256, state=ArtifactState.KEPT, sha256=sha256,
+        run_id=run.id, kind=ArtifactKind.VMLINUX, attempt=1, image_key="k", state=ArtifactState.KEPT, sha256=sha256,
         size=3 * size, packed_size=size, created_at=NOW, stored_at=NOW - timedelta(days=days),
     )  # fmt: skip
     session.add(artifact)

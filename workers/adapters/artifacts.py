@@ -57,6 +57,7 @@ class FolderStore:
         Raises:
             InfrastructureError: the file is not there any more, the store is full, or it took too long.
         """
+        await self.free_bytes()  # makes the folder
         source = image.folder / kind
         if kind is ArtifactKind.ROOT:
             source = self._guest / f"root-{image.toolchain.get(GUEST)}.cpio"
