@@ -12,7 +12,7 @@ from app.db.session import Sessions
 from app.domain.outcome import Outcome, TestResult
 from app.domain.outcome import Step as StepName
 from app.errors import FencedError, InfrastructureError, RerollError, SubmissionError
-from app.services import records
+from app.services import programs, records
 from app.services.attempts import Claim
 from app.services.records import BootKey
 
@@ -52,6 +52,7 @@ class StepRecord:
         results, self._results = self._results, []
         for key in dict.fromkeys(key for key, _ in results):
             records.store_results(session, held, key, [one for other, one in results if other == key])
+        programs.store_costs(session, held, [one for key, one in results if key.boot == 0])
 
 
 class _Log:

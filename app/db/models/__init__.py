@@ -9,6 +9,7 @@ from app.db.models.difference import RangeDiff
 from app.db.models.ignore import Ignore
 from app.db.models.mail import Inbox, Message, MessageKind, StrayKey, Thread, ThreadState
 from app.db.models.patches import CheckState, PatchCheck, PatchTrial
+from app.db.models.program import ProgramCosts
 from app.db.models.report import Report, ReportState
 from app.db.models.review import Mark, MarkSays
 from app.db.models.run import (
@@ -45,6 +46,7 @@ __all__ = [
     "Patch",
     "PatchCheck",
     "PatchTrial",
+    "ProgramCosts",
     "RangeDiff",
     "Report",
     "ReportState",
