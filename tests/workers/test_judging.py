@@ -1,0 +1,211 @@
+"""What a series is blamed for, through the real queue and database: history, the list to ignore, very many suspects."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from app.db.models import Change, Ignore, Report, Run
+from app.domain.confirming import SAMPLE
+from app.domain.outcome import ChangeClass, Outcome, Verdict
+from tests import factories as make
+from tests.workers.doubles import ScriptedBuilder, progs
+from tests.workers.house import GOOD, House
+from workers.ports import Ending
+
+pytestmark = pytest.mark.anyio
+KSYM = "bpf_iter/ksym"
+BAD = ("line_3;", "line_3_bad;")
+
+
+@pytest.fixture
+def house(settings, sessions, tmp_path):
+    made = House(settings, sessions, tmp_path)
+    profile = made.settings.profiles["bpf-quick"].model_copy(update={"patches": "off"})
+    made.settings = made.settings.model_copy(update={"profiles": {"bpf-quick": profile}})
+    made.context = replace(made.context, settings=made.settings)
+    return made
+
+
+def known(house, failures, runs, name=KSYM):
+    """Put a test's earlier results on the unpatched tree into the database."""
+    with house.sessions.begin() as session:
+        now = datetime.now(UTC)
+        for number in range(runs):
+            old = make.add_run(session, tree=house.tree.name, base_commit="9" * 40, started=now - timedelta(days=2))
+            make.add_results(session, old, {name: Outcome.FAIL if number < failures else Outcome.PASS})
+
+
+def again(house):
+    """Return how often the suspect was run again, alone: on the patched and on the unpatched tree."""
+    alone = ["bad" in source for source, tests in house.machine.boots if tests == ("bpf_iter",)]
+    return alone.count(True), alone.count(False)
+
+
+async def test_a_regression_of_a_test_that_once_flaked_takes_more_runs_and_does_not_vanish(house):
+    known(house, 1, 20)
+    await house.track(house.posted(1, BAD))
+    run = house.run("v1")
+    assert run.verdict is Verdict.REGRESSED
+    assert house.changes(run) == {KSYM: ChangeClass.REGRESSION}
+    # 1 of 20 and the baseline's own pass: the rate may be 23 %, and four failures in a row no chance
+    assert again(house) == (4, 2)
+    weighed = run.evidence["weighed"]
+    assert [one["key"]["name"] for one in weighed] == [KSYM]
+    assert weighed[0]["history"]["words"] == "failed 1 of 21 runs of unpatched trees (1\N{EN DASH}23 %)"
+
+
+async def test_what_often_fails_by_itself_is_flaky_with_its_figures(house):
+    known(house, 10, 20)
+    await house.track(house.posted(1, BAD))
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    assert house.changes(run) == {KSYM: ChangeClass.FLAKY}
+    assert "1 test is flaky" in run.sentence
+    with house.sessions() as session:
+        reason = session.scalars(select(Change.reason)).one()
+    assert reason.startswith("base passed 3 of 3, patched failed 9 of 9; failed 10 of 21 runs of unpatched trees")
+
+
+async def test_what_passes_once_is_run_no_further(house):
+    def script(source, tests, count):
+        word = "FAIL" if "bad" in source and count < 3 else "OK"
+        return progs(*[(KSYM, word), ("log_buf", "OK")][: 1 if tests == ("bpf_iter",) else 2]), Ending.FINISHED
+
+    house.machine.script = script
+    known(house, 8, 20)
+    await house.track(house.posted(1, BAD))
+    assert house.changes(house.run("v1")) == {KSYM: ChangeClass.FLAKY}
+    assert again(house) == (3, 2)
+
+
+async def test_a_failure_that_is_ignored_costs_no_boot_and_blames_nobody(house):
+    with house.sessions.begin() as session:
+        now = datetime.now(UTC)
+        entry = {"reason": "needs an NMI", "owner": "ann@example.org", "created_by": "ann", "created_at": now}
+        session.add(Ignore(pattern="bpf_iter/k*", expires_at=now + timedelta(days=1), **entry))
+        session.add(Ignore(pattern="log_buf", expires_at=now - timedelta(seconds=1), **entry))
+    await house.track(house.posted(1, BAD))
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    assert house.changes(run) == {KSYM: ChangeClass.IGNORED}
+    assert "1 failure is ignored" in run.sentence
+    assert again(house) == (0, 0)
+    (weighed,) = run.evidence["weighed"]
+    assert (weighed["ignore"]["reason"], weighed["ignore"]["owner"]) == ("needs an NMI", "ann@example.org")
+    assert run.evidence["counts"]["ignored"] == 1
+
+
+async def test_an_entry_that_expired_counts_no_more(house):
+    with house.sessions.begin() as session:
+        now = datetime.now(UTC)
+        session.add(
+            Ignore(
+                pattern="bpf_iter", reason="slow", owner="ann", created_by="ann", expires_at=now - timedelta(seconds=1)
+            )
+        )
+    await house.track(house.posted(1, BAD))
+    assert house.run("v1").verdict is Verdict.REGRESSED
+
+
+class ManyTests(ScriptedBuilder):
+    """Builds an image with three hundred tests."""
+
+    NAMES = tuple(f"lost_{number:03}" for number in range(300))
+
+    async def build(self, checkout, profile, *, files, key, log):
+        image = await super().build(checkout, profile, files=files, key=key, log=log)
+        self.images[key] = replace(image, tests=self.NAMES)
+        return self.images[key]
+
+
+def losing(excused=()):
+    """Play a kernel that lost a feature: with `bad` every test fails, the excused ones in the first boot only."""
+
+    def script(source, tests, count):
+        bad = "bad" in source
+        return progs(
+            *[(name, "FAIL" if bad and (count == 0 or name not in excused) else "OK") for name in tests]
+        ), Ending.FINISHED
+
+    return script
+
+
+@pytest.fixture
+def many(house, tmp_path):
+    house.builder = ManyTests(tmp_path)
+    house.machine.builder = house.builder
+    house.context = replace(house.context, builder=house.builder)
+    return house
+
+
+async def test_three_hundred_regressions_at_once_take_four_boots_of_a_sample_and_one_sentence(many):
+    many.machine.script = losing()
+    await many.track(many.posted(1, BAD))
+    run = many.run("v1")
+    assert run.verdict is Verdict.REGRESSED
+    assert run.sentence.startswith("v1 regresses 300 tests: lost_000, lost_001, lost_002 and 297 more")
+    assert len(run.sentence) < 300
+    assert [len(tests) for _, tests in many.machine.boots] == [300, 300, *[SAMPLE] * 4]
+
+
+async def test_where_the_sample_is_not_of_one_kind_all_are_run_again(many):
+    flaky = {ManyTests.NAMES[0], ManyTests.NAMES[150]}
+    many.machine.script = losing(flaky)
+    await many.track(many.posted(1, BAD))
+    changes = many.changes(many.run("v1"))
+    assert {name for name, kind in changes.items() if kind is ChangeClass.FLAKY} == flaky
+    assert list(changes.values()).count(ChangeClass.REGRESSION) == 298
+    assert [len(tests) for _, tests in many.machine.boots][6:] == [300 - SAMPLE] * 4
+
+
+async def test_no_boot_is_said_only_after_the_base_has_booted_again_also_where_the_base_dies_later(house):
+    def script(source, tests, count):
+        if "hang" in source:
+            return [], Ending.NO_BOOT
+        return GOOD[:4], Ending.DIED
+
+    house.machine.script = script
+    await house.track(house.posted(1, ("line_3;", "line_3_hang;")))
+    assert house.run("v1").verdict is Verdict.DOES_NOT_BOOT
+    sources = ["hang" in source for source, _ in house.machine.boots]
+    assert sources[-2:] == [False, True]
+
+
+async def test_a_time_limit_of_ours_in_a_confirming_boot_is_trouble_of_ours(house):
+    """The one failure it was to confirm is nobody's until it could be."""
+
+    def script(source, tests, count):
+        if tests == ("bpf_iter",):
+            return GOOD[:2], Ending.TIME_LIMIT
+        return progs((KSYM, "FAIL" if "bad" in source else "OK"), ("log_buf", "OK")), Ending.FINISHED
+
+    house.machine.script = script
+    await house.track(house.posted(1, BAD))
+    run = house.run("v1")
+    assert run.verdict is Verdict.INCONCLUSIVE
+    assert "bpf_iter had no result after 2 s, alone" in run.sentence
+    with house.sessions() as session:
+        assert session.scalar(select(func.count(Report.id))) == 0
+
+
+async def test_a_death_is_not_confirmed_by_a_time_limit_of_ours(house):
+    def script(source, tests, count):
+        if "panic" in source:
+            return GOOD[:2], Ending.PANIC if count == 0 else Ending.TIME_LIMIT
+        return GOOD, Ending.FINISHED
+
+    house.machine.script = script
+    await house.track(house.posted(1, ("line_3;", "line_3_panic;")))
+    assert house.run("v1").verdict is Verdict.INCONCLUSIVE
+
+
+async def test_a_baseline_that_is_too_old_is_made_again_and_judged_against(house):
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    with house.sessions.begin() as session:
+        first = session.get_one(Run, house.run("v1").baseline_id)
+        first.finished_at -= timedelta(days=8)
+    run = await house.rerun()
+    assert run.baseline_id != first.id
+    assert run.verdict is Verdict.CLEAN
