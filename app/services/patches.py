@@ -199,6 +199,7 @@ def finish(session: Session, held: Claim, findings: Sequence[Finding]) -> None:
         first_warned=brought[0][0] if brought else 0,
     )
     run.verdict, run.sentence = said.verdict, clean(said.sentence)
+    run.evidence = run.evidence | {"patches": check.findings}
     attempts.close(session, held, "done")
     session.flush()
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.patches import FindingKind
 from app.domain.prerequisite import AppliedFirst, applied_first
 
 MOST = 50
@@ -109,11 +110,13 @@ def named(stored: Any) -> list[Named]:  # noqa: ANN401 - JSON
 
 
 def stopped_at(stored: Mapping[str, Any]) -> int | None:
-    """Return the position of the patch that did not apply, or whose line did not compile."""
+    """Return the position of the patch that did not apply, whose line did not compile, or that does not build alone."""
     if apply := _dict(stored.get("apply")):
         return _int(apply.get("position"))
     errors = _dicts(_dict(stored.get("build")).get("errors"))
-    return next((position for one in errors if (position := _int(one.get("patch"))) is not None), None)
+    alone = (one.get("position") for one in _dicts(stored.get("patches")) if one.get("kind") == FindingKind.BUILD)
+    places = (*(one.get("patch") for one in errors), *alone)
+    return next((position for one in places if (position := _int(one)) is not None), None)
 
 
 def _error(one: Mapping[str, Any]) -> BuildError:

@@ -13,6 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db.models import Run, RunState
 from app.db.queries import logs as log_queries
+from app.db.queries.patch_trials import open_checks
 from app.db.queries.runs import get_run
 from app.db.session import Sessions
 from app.web.pages.run_parts import StepRow, step_rows
@@ -107,21 +108,24 @@ def look(sessions: Sessions, run_id: int, cursor: Cursor) -> Glance | None:
         run = get_run(session, run_id)
         if run is None:
             return None
+        trying = bool(open_checks(session, [run_id]))
         newest = run.steps[-1] if run.steps else None
         sizes = log_queries.list_logs(session, [newest.id]) if newest else []
         line = min(sizes, key=lambda one: LOGS.index(one.name) if one.name in LOGS else len(LOGS), default=None)
         if line is None:
-            return _glance(run, Cursor(), b"", fresh=cursor.step_id != 0, title="")
+            return _glance(run, Cursor(), b"", fresh=cursor.step_id != 0, title="", tried=not trying)
         same = (cursor.step_id, cursor.name) == (line.step_id, line.name)
         start = cursor.at if same else max(0, line.size - FIRST)
         stop = min(line.size, start + BLOCK)
         data = b"".join(log_queries.read_log(session, line.step_id, line.name, start, stop)) if stop > start else b""
         after = Cursor(step_id=line.step_id, name=line.name, at=max(start, stop))
         title = f"{newest.name} · {line.name}" if newest and newest.name != line.name else line.name
-        return _glance(run, after, data, fresh=not same, title=title, more=stop < line.size)
+        return _glance(run, after, data, fresh=not same, title=title, more=stop < line.size, tried=not trying)
 
 
-def _glance(run: Run, cursor: Cursor, data: bytes, *, fresh: bool, title: str, more: bool = False) -> Glance:
+def _glance(
+    run: Run, cursor: Cursor, data: bytes, *, fresh: bool, title: str, tried: bool, more: bool = False
+) -> Glance:
     return Glance(
         rows=step_rows(run.steps, []),
         cursor=cursor,
@@ -129,7 +133,7 @@ def _glance(run: Run, cursor: Cursor, data: bytes, *, fresh: bool, title: str, m
         fresh=fresh,
         title=title,
         more=more,
-        over=run.state is RunState.DONE and not more,
+        over=run.state is RunState.DONE and tried and not more,
     )
 
 

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
 
 from app.db.models import MarkSays, Message, Patch, Revision, Series
 from app.db.queries import review as queries
 from app.db.queries import series as series_queries
+from app.db.queries.patch_trials import newest_trial
 from app.errors import NotFoundError, SubmissionError
 from app.services.review import Review, mark_comment, read_review
 from app.web.forms import Fields
 from app.web.mailtext import BODY_LIMIT, Diff, DiffLine, coloured_diff
+from app.web.pages.run_patches import TriedPatch, tried_patch
 from app.web.pages.signing_in import own_path
 from app.web.parameters import Id, Read, Write
 from app.web.render import render, visible
@@ -65,6 +68,7 @@ class PatchPage:
     diff: Diff
     apart: Sequence[Talk]
     tally: Tally
+    tried: TriedPatch | None = None
     place: str = "series"
 
     @property
@@ -103,8 +107,14 @@ def show_patch(patch_id: Id, request: Request, session: Read) -> HTMLResponse:
         diff=diff,
         apart=[*talk.apart, *lost],
         tally=_tally(talk),
+        tried=_tried(session, revision, patch),
     )
     return render(request, "patches/show.html", context)
+
+
+def _tried(session: Session, revision: Revision, patch: Patch) -> TriedPatch | None:
+    trial = newest_trial(session, revision.id, patch.position)
+    return None if trial is None else tried_patch(patch.id, patch.position, patch.title, trial)
 
 
 def _prose(review: Review, revision: Revision, patch: Patch, message: Message) -> str:

@@ -23,6 +23,7 @@ from app.web.evidence import Evidence, Named, named, read_evidence
 from app.web.forms import Fields
 from app.web.pages.lists import Pager, pager
 from app.web.pages.run_parts import StepRow, step_rows
+from app.web.pages.run_patches import TriedPatches, tried_patches
 from app.web.parameters import Config, Id, OrAny, Read, Words, Write, settings_of
 from app.web.render import render
 from app.web.security import SignedIn
@@ -110,6 +111,7 @@ class RunPage:
     report: Report | None
     downloads: Sequence[Download]
     statement: Statement | None
+    tried: TriedPatches | None = None
     outcomes: Sequence[Outcome] = tuple(Outcome)
     kinds: Sequence[ChangeClass] = tuple(ChangeClass)
     place: str = "runs"
@@ -123,7 +125,7 @@ class RunPage:
     @property
     def live(self) -> bool:
         """Whether there is more to come."""
-        return self.run.state is not RunState.DONE
+        return self.run.state is not RunState.DONE or (self.tried is not None and self.tried.open)
 
     @property
     def timed(self) -> bool:
@@ -214,6 +216,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         suites=result_queries.suites(session, run.id),
         uses=queries.uses_of_baseline(session, run.id) if run.revision_id is None else [],
         report=report_of_run(session, run.id),
+        tried=tried_patches(session, run),
         downloads=downloads(list_artifacts(session, run.id), settings_of(request).artifacts),
         statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
         if run.sentence
