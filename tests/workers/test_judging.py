@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.db.models import Change, Ignore, Report, Run
+from app.db.models import Change, Ignore, Report, Result, Run
 from app.domain.confirming import SAMPLE
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from tests import factories as make
@@ -190,15 +190,19 @@ async def test_a_time_limit_of_ours_in_a_confirming_boot_is_trouble_of_ours(hous
         assert session.scalar(select(func.count(Report.id))) == 0
 
 
-async def test_a_death_is_not_confirmed_by_a_time_limit_of_ours(house):
+async def test_what_a_time_limit_of_ours_cuts_off_among_others_did_not_fail_again(many):
     def script(source, tests, count):
-        if "panic" in source:
-            return GOOD[:2], Ending.PANIC if count == 0 else Ending.TIME_LIMIT
-        return GOOD, Ending.FINISHED
+        lines, ending = losing()(source, tests, count)
+        # ready, begin, and two lines for each of ten tests that fail
+        return (lines[:22], Ending.TIME_LIMIT) if len(tests) == SAMPLE and "bad" in source else (lines, ending)
 
-    house.machine.script = script
-    await house.track(house.posted(1, ("line_3;", "line_3_panic;")))
-    assert house.run("v1").verdict is Verdict.INCONCLUSIVE
+    many.machine.script = script
+    await many.track(many.posted(1, BAD))
+    with many.sessions() as session:
+        again = session.execute(select(Result.boot, Result.message).where(Result.boot > 0, ~Result.on_base)).all()
+    assert [boot for boot, _ in again] == [1] * len(again[::2]) + [2] * len(again[::2])
+    assert 0 < len(again) < 2 * SAMPLE
+    assert not [message for _, message in again if message and "the time for all tests" in message]
 
 
 async def test_a_baseline_that_is_too_old_is_made_again_and_judged_against(house):

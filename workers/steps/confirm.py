@@ -166,7 +166,8 @@ class Confirmer:
             if not life.ready:
                 raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
             (again.base_complained if on_base else again.complained).update(one.fingerprint for one in life.events)
-            found = [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
+            cut = _cut_by_us(life) if len(group) > 1 else frozenset()
+            found = [one for one in life.results if one.key in wanted - cut and one.outcome is not Outcome.MISS]
             if not found and life.boot.ending is Ending.TIME_LIMIT:
                 raise InfrastructureError(f"{', '.join(group[:3])} had no result after {life.boot.wall_s:.0f} s, alone")
             results += found
@@ -207,6 +208,12 @@ def sides(hearing: Hearing, again: Again) -> tuple[Side, Side]:
     """Return what is known of base and patched tree so far."""
     first = () if hearing.baseline is None else hearing.baseline.results
     return observe([first, *again.base]), observe([hearing.run.results, *again.patched])
+
+
+def _cut_by_us(life: Lives) -> frozenset[TestKey]:
+    """Return what ran when the time for all tests was up: with others before it, that is nothing of its own."""
+    last = life.each[-1]
+    return frozenset(one.key for one in last.left.killers) if last.boot.ending is Ending.TIME_LIMIT else frozenset()
 
 
 def _both(run: RunFacts, life: Lives) -> RunFacts:
