@@ -155,6 +155,21 @@ class EventPart(Part):
     title: str = Field(examples=["KASAN: slab-use-after-free in frob_free"])
     fingerprint: str | None = Field(default=None, examples=["00ff00ff00ff00ff"])
     excerpt: str = ""
+    test: str | None = Field(default=None, description="what ran when it was first seen", examples=["bpf_iter"])
+    perhaps: str | None = Field(default=None, description="the test before, where it may have been that one")
+    life: int = Field(default=1, description="in which machine of the run")
+    decoded: list[dict[str, Any]] = Field(
+        default=[],
+        description="frames with their lines of the source, inlined functions first",
+        examples=[
+            [
+                {
+                    "frame": "frob_free+0x1c/0x60",
+                    "places": [{"function": "frob_free", "file": "kernel/bpf/frob.c", "line": 12}],
+                }
+            ]
+        ],
+    )
 
 
 class SincePart(Part):
