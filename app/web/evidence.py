@@ -6,6 +6,7 @@ from typing import Any
 
 from app.domain.patches import FindingKind
 from app.domain.prerequisite import AppliedFirst, applied_first
+from app.web.complaints import KernelEvent, MachineLife, read_events, read_lives
 
 MOST = 50
 
@@ -30,16 +31,6 @@ class BuildError:
     position: int | None
     title: str
     grounds: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelEvent:
-    """Something that the kernel complained of on its console."""
-
-    kind: str
-    title: str
-    excerpt: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +65,7 @@ class Evidence:
     since: Since | None
     errors: Sequence[BuildError]
     events: Sequence[KernelEvent]
+    lives: Sequence[MachineLife]
     not_built: Sequence[Named]
     accelerator: str
 
@@ -90,7 +82,7 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
             hunk=_text(apply.get("hunk")),
         )
     errors = [_error(one) for one in _dicts(_dict(stored.get("build")).get("errors"))]
-    events = [_event(one) for one in _dicts(stored.get("events"))]
+    events = read_events(stored)
     shown = {event.title for event in events} if not (refusal or errors) else None
     return Evidence(
         first=applied_first((), _dicts(stored.get("first"))),
@@ -99,6 +91,7 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
         since=_since(stored),
         errors=errors,
         events=events,
+        lives=read_lives(stored),
         not_built=named(stored.get("not_built")),
         accelerator=_text(stored.get("accelerator")),
     )
@@ -128,15 +121,6 @@ def _error(one: Mapping[str, Any]) -> BuildError:
         position=_int(one.get("patch")),
         title=_text(one.get("patch_title")),
         grounds=_text(one.get("grounds")),
-    )
-
-
-def _event(one: Mapping[str, Any]) -> KernelEvent:
-    return KernelEvent(
-        kind=_text(one.get("kind")),
-        title=_text(one.get("title")),
-        excerpt=_text(one.get("excerpt")),
-        count=_int(one.get("count")) or 1,
     )
 
 
