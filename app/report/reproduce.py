@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.report.facts import First
+from app.domain.prerequisite import AppliedFirst
 from app.report.layout import one_line
 
 MAX_FIRST = 8
@@ -30,7 +30,7 @@ class Recipe:
 
     The tree is got from `tree_url` with git, from there `tree_ref`; or from `package`, Debian's source of a kernel; or
     the reader's clone has it, where both are "". `archive` is the URL of an inbox. `folder` is where all is done,
-    relative to the reader's clone; `urls` are where to read more.
+    relative to the reader's clone; `url` is that of the run's page.
     """
 
     run_id: int
@@ -41,12 +41,12 @@ class Recipe:
     tree_ref: str = ""
     package: str = ""
     base_commit: str
-    first: tuple[First, ...] = ()
+    first: tuple[AppliedFirst, ...] = ()
     config_url: str
     cpus: int
     memory_mb: int
     toolchain: str = ""
-    urls: tuple[str, ...] = ()
+    url: str = ""
     folder: str = ""
 
     @property
@@ -109,7 +109,7 @@ def script(recipe: Recipe, suite: str, tests: Sequence[str]) -> str:
         f"    {away}",
         "It takes b4, vng (virtme-ng), curl, and what builds a kernel and its BPF selftests.",
         *([f"It was built with {one_line(recipe.toolchain, 300)}."] if recipe.toolchain else []),
-        *(f"See {one_line(url)}" for url in recipe.urls),
+        *([f"See {recipe.url}"] if recipe.url else []),
     ]
     parts = ["#!/bin/sh", *(f"# {text}" for text in about), "set -eu", "export LC_ALL=C"]
     for step in steps(recipe, suite, tests):
@@ -131,10 +131,9 @@ def _tree(recipe: Recipe) -> Step:
 
 def _patches(recipe: Recipe) -> list[Step]:
     found = []
-    for one in recipe.first[:MAX_FIRST]:
+    for one in [one for one in recipe.first if one.applied and one.message_ids][:MAX_FIRST]:
         applying = tuple(_apply(recipe, each, alone=one.alone) for each in one.message_ids[:MAX_FIRST])
-        if applying:
-            found.append(Step(purpose=f"What the series needs: {one_line(one.text, 300)}", commands=applying))
+        found.append(Step(purpose=f"What the series needs: {one_line(one.called, 300)}", commands=applying))
     if recipe.root_id:
         own = _apply(recipe, recipe.root_id, version=recipe.version)
         found.append(Step(purpose="The series, by its Message-ID", commands=(own,)))

@@ -11,6 +11,7 @@ from app.web.api import (
     mail,
     messages,
     patch_trials,
+    reproduce,
     results,
     review,
     runs,
@@ -40,6 +41,7 @@ for part in (
     results,
     logs,
     artifacts,
+    reproduce,
     ignores,
     verdict,
 ):
