@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.db.models import Change, Run, Test
-from app.db.queries.results import TestRef
+from app.db.queries.results import Differing, TestRef
 from app.domain.flake import interval
 from app.domain.outcome import ChangeClass, Outcome
 from app.web.words import OUTCOMES, Chip, Tone
@@ -55,17 +55,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A test; `why` are short lines below its name."""
+    """A test; `why` are short lines below its name, `alike` counts other subtests of its parent that do the same."""
 
     test: Test
     ordinal: int
+    alike: int
     why: Sequence[str]
     cells: Sequence[Cell]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """Groups of rows, by title; `differing` counts tests, `left_out` those beyond MOST_ROWS."""
+    """Groups of rows, by title; `differing` counts tests, `left_out` those that no row is about."""
 
     columns: Sequence[str]
     groups: Sequence[tuple[str, Sequence[Row]]]
@@ -76,35 +77,29 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the database says: changes, outcomes by run and test, failures and runs of tests on unpatched trees."""
+    """What the database says: what differs, outcomes by run and test, failures and runs of tests on unpatched trees."""
 
-    changes: Sequence[Change]
+    differing: Differing
     outcomes: Mapping[tuple[int, TestRef], Outcome]
     on_base: Mapping[int, tuple[int, int]]
     baseline_id: int | None
 
 
-def differing(changes: Sequence[Change]) -> list[TestRef]:
-    """Return the tests that differ somewhere; not to have been run is no difference of the test's own."""
-    refs = ((one.test_id, one.ordinal) for one in changes if one.kind is not ChangeClass.NOT_RUN)
-    return list(dict.fromkeys(refs))
-
-
 def build_matrix(columns: Sequence[Column], facts: Facts) -> Matrix:
     """Return the matrix; the gravest group and within it the gravest test first."""
     by_test: dict[TestRef, list[Change]] = defaultdict(list)
-    for change in facts.changes:
+    for change in facts.differing.changes:
         by_test[change.test_id, change.ordinal].append(change)
-    refs = differing(facts.changes)
     groups: dict[str, list[Row]] = defaultdict(list)
-    for ref in refs[:MOST_ROWS]:
-        groups[_group(by_test[ref])].append(_row(ref, by_test[ref], columns, facts))
+    for ref, changes in by_test.items():
+        groups[_group(changes)].append(_row(ref, changes, columns, facts))
+    alike = sum(facts.differing.alike.values())
     return Matrix(
         columns=["base", *(column.label for column in columns)],
         groups=[(title, groups[title]) for title in GROUPS if title in groups],
-        differing=len(refs),
-        left_out=max(0, len(refs) - MOST_ROWS),
-        suites=len({by_test[ref][0].test.suite for ref in refs}),
+        differing=facts.differing.total,
+        left_out=facts.differing.total - len(by_test) - alike,
+        suites=len({changes[0].test.suite for changes in by_test.values()}),
     )
 
 
@@ -132,7 +127,13 @@ def _row(ref: TestRef, changes: Sequence[Change], columns: Sequence[Column], fac
             seen = True
             failed_before = chip.tone is Tone.BAD
     labels = {column.run.id: column.label for column in columns if column.run}
-    return Row(test=changes[0].test, ordinal=ref[1], why=_why(changes, labels, facts), cells=cells)
+    return Row(
+        test=changes[0].test,
+        ordinal=ref[1],
+        alike=facts.differing.alike.get(ref, 0),
+        why=_why(changes, labels, facts),
+        cells=cells,
+    )
 
 
 def _base_cell(ref: TestRef, changes: Sequence[Change], facts: Facts) -> Cell:

@@ -70,7 +70,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_changes_test_id"), "changes", ["test_id"])
     op.drop_index(op.f("ix_series_last_posted"), "series")
     op.create_index("ix_series_posted", "series", [sa.text(one) for one in POSTED])
-    operators = {one: "gin_trgm_ops" for one in SEARCHED}
+    operators = dict.fromkeys(SEARCHED, "gin_trgm_ops")
     op.create_index("ix_series_words", "series", list(SEARCHED), postgresql_using="gin", postgresql_ops=operators)
 
 

@@ -1,9 +1,10 @@
 """Results of tests, and what the judge made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import Change, Result, Run, Test
@@ -79,11 +80,81 @@ def _of_class(statement: Select[Result], kind: ChangeClass) -> Select[Result]:
     return statement.join(Change, same).where(Change.kind == kind)
 
 
-def list_changes(session: Session, run_ids: Sequence[int], limit: int = 5000) -> Sequence[Change]:
-    """Return what changed in these runs against their baselines, with the tests, the gravest first."""
-    gravity = case({kind.value: place for place, kind in enumerate(GRAVITY)}, value=Change.kind, else_=len(GRAVITY))
-    statement = select(Change).join(Change.test).options(contains_eager(Change.test)).where(Change.run_id.in_(run_ids))
-    return session.scalars(statement.order_by(gravity, Test.suite, Test.name, Change.ordinal).limit(limit)).all()
+_GRAVITY = case({kind.value: place for place, kind in enumerate(GRAVITY)}, value=Change.kind, else_=len(GRAVITY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """Changes of the tests that differ, all of a test together, the gravest test first.
+
+    `total` counts the tests that differ; `alike` says how many more each test stands for.
+    """
+
+    changes: Sequence[Change]
+    total: int
+    alike: Mapping[TestRef, int]
+
+
+def list_changes(
+    session: Session, run_ids: Sequence[int], limit: int = 5000, *, without: Collection[ChangeClass] = ()
+) -> Sequence[Change]:
+    """Return what changed in these runs against their baselines, with the tests, the gravest first.
+
+    Those of the kinds `without` are left out.
+    """
+    statement = select(Change).join(Change.test).options(contains_eager(Change.test))
+    statement = statement.where(Change.run_id.in_(run_ids), Change.kind.not_in(without))
+    return session.scalars(statement.order_by(_GRAVITY, Test.suite, Test.name, Change.ordinal).limit(limit)).all()
+
+
+def list_differing(session: Session, run_ids: Sequence[int], limit: int) -> Differing:
+    """Return what differs in any of these runs, the gravest tests first, `limit` tests at most.
+
+    Where there are more, one of the tests with the same parent and the same classes stands for all of them. Not to have
+    been run is no difference of the test's own.
+    """
+    refs = (
+        select(
+            Change.test_id,
+            Change.ordinal,
+            func.min(_GRAVITY).label("gravity"),
+            func.array_agg(aggregate_order_by(func.concat(Change.run_id, Change.kind), Change.run_id)).label("pattern"),
+            func.count().over().label("total"),
+        )
+        .where(Change.run_id.in_(run_ids), Change.kind != ChangeClass.NOT_RUN)
+        .group_by(Change.test_id, Change.ordinal)
+        .subquery()
+    )
+    family = (Test.suite, func.coalesce(Test.parent, Test.name), refs.c.pattern)
+    by_name = (Test.suite, Test.name, refs.c.ordinal)
+    ranked = (
+        select(
+            refs,
+            func.row_number().over(order_by=(refs.c.gravity, *by_name)).label("place"),
+            func.row_number().over(partition_by=family, order_by=by_name).label("nth"),
+            func.count().over(partition_by=family).label("alike"),
+        )
+        .join(Test, Test.id == refs.c.test_id)
+        .subquery()
+    )
+    shown = select(ranked).where(or_(ranked.c.total <= limit, ranked.c.nth == 1)).order_by(ranked.c.place).limit(limit)
+    rows = session.execute(shown).all()
+    places = {(row.test_id, row.ordinal): row.place for row in rows}
+    changes = session.scalars(
+        select(Change)
+        .options(joinedload(Change.test))
+        .where(Change.run_id.in_(run_ids), tuple_(Change.test_id, Change.ordinal).in_(places))
+    ).all()
+    return Differing(
+        changes=sorted(changes, key=lambda one: (places[one.test_id, one.ordinal], one.run_id)),
+        total=rows[0].total if rows else 0,
+        alike={(row.test_id, row.ordinal): row.alike - 1 for row in rows if row.total > limit},
+    )
+
+
+def change_of_test(session: Session, run_id: int, test_id: int, ordinal: int) -> Change | None:
+    """Return what the judge made of one test of a run; None where it does what it does on the base."""
+    return session.get(Change, (run_id, test_id, ordinal))
 
 
 def page_changes(session: Session, run_id: int, kind: ChangeClass | None, window: Window) -> Page[Change]:

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy import ColumnElement, Subquery, and_, func, inspect, select, true
+from sqlalchemy.orm import Session, defer, undefer
 
 from app.db.models import Change, Result, Revision, Run, Series, Test
 from app.db.queries.paging import Page, Window, count, matches_glob
 from app.domain.outcome import Outcome
 
+RECENT = 100
+"""How many of a test's newest results say how it does of late: an index has them side by side."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestLine:
-    """A test and how its results fell out, over all runs."""
+    """A test and how the RECENT newest of its results fell out."""
 
     __test__ = False  # pytest: not a test case
 
@@ -43,7 +46,7 @@ def get_test(session: Session, test_id: int) -> Test | None:
 def list_tests(
     session: Session, window: Window, *, name: str | None = None, suite: str | None = None
 ) -> Page[TestLine]:
-    """Return tests with how often they failed, by suite and name; `name` is a glob."""
+    """Return tests with how often they failed of late, by suite and name; `name` is a glob."""
     wanted = select(Test)
     if name:
         wanted = wanted.where(matches_glob(Test.name, name))
@@ -51,25 +54,50 @@ def list_tests(
         wanted = wanted.where(Test.suite == suite)
     total = count(session, wanted)
     tests = session.scalars(wanted.order_by(Test.suite, Test.name).limit(window.limit).offset(window.offset)).all()
-    failing = func.count().filter(Result.outcome.in_((Outcome.FAIL, Outcome.ERROR)))
-    counting = (
-        select(Result.test_id, func.count(), failing, func.max(Run.created_at))
-        .join(Run, Run.id == Result.run_id)
-        .where(Result.test_id.in_([test.id for test in tests]))
-        .group_by(Result.test_id)
-    )
-    counts = {row[0]: row for row in session.execute(counting)}
+    newest = _newest([test.id for test in tests])
+    counting = select(newest.c.test_id, func.count(), _failing(newest), func.max(newest.c.run_id))
+    counts = {row[0]: row for row in session.execute(counting.group_by(newest.c.test_id))}
+    runs = select(Run.id, Run.created_at).where(Run.id.in_({row[3] for row in counts.values()}))
+    begun = dict(session.execute(runs).all())
     lines = []
     for test in tests:
-        _, results, failed, seen = counts.get(test.id, (test.id, 0, 0, None))
-        lines.append(TestLine(test=test, results=results, failed=failed, last_seen=seen))
+        _, results, failed, run = counts.get(test.id, (test.id, 0, 0, 0))
+        lines.append(TestLine(test=test, results=results, failed=failed, last_seen=begun.get(run)))
     return Page(items=lines, total=total, window=window)
+
+
+def _newest(test_ids: Sequence[int], *narrowed: ColumnElement[bool]) -> Subquery:
+    """The RECENT newest results of each test, as the index has them: a join with the runs would read every row."""
+    results = (
+        select(Result.run_id, Result.outcome)
+        .where(Result.test_id == Test.id, *narrowed)
+        .order_by(Result.run_id.desc())
+        .limit(RECENT)
+        .lateral()
+    )
+    of_tests = select(Test.id.label("test_id"), results.c.run_id, results.c.outcome).join(results, true())
+    return of_tests.where(Test.id.in_(test_ids)).subquery()
+
+
+def _failing(results: Subquery) -> ColumnElement[int]:
+    return func.count().filter(results.c.outcome.in_((Outcome.FAIL, Outcome.ERROR)))
 
 
 def history(session: Session, test_id: int, window: Window) -> Page[PastResult]:
     """Return a test's results, the newest run first, each with its run and what the judge made of it."""
+    order = (Result.run_id.desc(), Result.ordinal, Result.attempt, Result.on_base, Result.boot)
+    # The page is cut first: what belongs to a result is looked up for those shown only.
+    shown = (
+        select(*inspect(Result).primary_key)
+        .where(Result.test_id == test_id)
+        .order_by(*order)
+        .limit(window.limit)
+        .offset(window.offset)
+        .subquery()
+    )
     wanted = (
         select(Result, Run, Revision, Series, Change)
+        .join(shown, and_(*(column == shown.c[column.name] for column in inspect(Result).primary_key)))
         .join(Run, Run.id == Result.run_id)
         .outerjoin(Revision, Revision.id == Run.revision_id)
         .outerjoin(Series, Series.id == Revision.series_id)
@@ -77,15 +105,13 @@ def history(session: Session, test_id: int, window: Window) -> Page[PastResult]:
             Change,
             (Change.run_id == Result.run_id) & (Change.test_id == Result.test_id) & (Change.ordinal == Result.ordinal),
         )
-        .where(Result.test_id == test_id)
-        .options(undefer(Result.detail))
-        .order_by(Run.id.desc(), Result.ordinal, Result.on_base, Result.boot)
+        .options(undefer(Result.detail), defer(Run.selection), defer(Run.files), defer(Run.evidence))
+        .order_by(*order)
     )
     total = session.scalar(select(func.count()).where(Result.test_id == test_id)) or 0
-    rows = session.execute(wanted.limit(window.limit).offset(window.offset))
     items = [
         PastResult(result=result, run=run, revision=revision, series=series, change=change)
-        for result, run, revision, series, change in rows
+        for result, run, revision, series, change in session.execute(wanted)
     ]
     return Page(items=items, total=total, window=window)
 
@@ -96,16 +122,11 @@ def suites(session: Session) -> Sequence[str]:
 
 
 def base_counts(session: Session, test_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Count how often each test failed and how often it ran on unpatched trees; one that never did is left out."""
-    failing = func.count().filter(Result.outcome.in_((Outcome.FAIL, Outcome.ERROR)))
-    counting = (
-        select(Result.test_id, failing, func.count())
-        .join(Run, Run.id == Result.run_id)
-        .where(
-            Result.test_id.in_(test_ids),
-            Run.revision_id.is_(None) | Result.on_base.is_(True),
-            Result.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR)),
-        )
-        .group_by(Result.test_id)
-    )
+    """Count how often each test failed and how often it ran, of its RECENT newest results on unpatched trees.
+
+    One that never ran there is left out.
+    """
+    ran = Result.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR))
+    newest = _newest(test_ids, inspect(Result).columns.on_base, ran)
+    counting = select(newest.c.test_id, _failing(newest), func.count()).group_by(newest.c.test_id)
     return {test: (failed, ran) for test, failed, ran in session.execute(counting)}

@@ -226,7 +226,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
 
 def _changes(session: Session, run: Run) -> list[ChangeRow]:
     hidden = {ChangeClass.PRE_EXISTING, ChangeClass.NOT_RUN, ChangeClass.NEW_PASS}
-    changes = [one for one in result_queries.list_changes(session, [run.id]) if one.kind not in hidden][:EXCERPTS]
+    changes = result_queries.list_changes(session, [run.id], EXCERPTS, without=hidden)
     refs = [(one.test_id, one.ordinal) for one in changes]
     results = result_queries.results_of_tests(session, run.id, refs)
     return [

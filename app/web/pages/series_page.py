@@ -16,13 +16,14 @@ from app.db.queries import tests as test_queries
 from app.db.queries import threads as thread_queries
 from app.db.queries.patches import Heard
 from app.db.queries.reports import newest_report
+from app.db.queries.results import Differing
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
 from app.domain.outcome import ChangeClass
 from app.services.comparing import Told, changes_told
 from app.web.botwords import BotLine, bot_line
 from app.web.evidence import Evidence, read_evidence
 from app.web.mailtext import BODY_LIMIT, Said, said
-from app.web.matrix import Column, Facts, Matrix, build_matrix, differing
+from app.web.matrix import MOST_ROWS, Column, Facts, Matrix, build_matrix
 from app.web.pages.series_links import Links, series_links
 from app.web.pages.series_review import SeriesReview, series_review
 from app.web.signed import Mark, marks
@@ -109,9 +110,9 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
     shown = {revision: one.shown for revision, one in runs.items()}
     run_ids = [run.id for run in shown.values() if run]
     counts = change_counts(session, run_ids)
-    changes = result_queries.list_changes(session, run_ids)
+    differing = result_queries.list_differing(session, run_ids, MOST_ROWS)
     run = shown[chosen.id]
-    matrix, tests = _matrix(session, series.revisions, runs, changes, run)
+    matrix, tests = _matrix(session, series.revisions, runs, differing, run)
     cover, patches, left_out = _comments(patch_queries.comments_on_revision(session, chosen.id, BODY_LIMIT), chosen)
     return SeriesPage(
         series=series,
@@ -132,7 +133,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         told=changes_told(session, series.revisions, chosen),
         thread_id=thread_queries.thread_of_message(session, chosen.root_id),
         report=newest_report(session, chosen.id),
-        reproduce=_reproduce(chosen, run, changes),
+        reproduce=_reproduce(chosen, run, differing.changes),
         profiles=sorted(settings.profiles, key=lambda name: name != settings.default_profile),
         links=series_links(session, series, chosen),
         marks=marks(session, chosen),
@@ -161,7 +162,7 @@ def _matrix(
     session: Session,
     revisions: Sequence[Revision],
     runs: dict[int, RevisionRuns],
-    changes: Sequence[Change],
+    differing: Differing,
     current: Run | None,
 ) -> tuple[Matrix, int]:
     shown = [(revision, runs[revision.id].shown) for revision in revisions]
@@ -169,9 +170,9 @@ def _matrix(
     baseline = current.baseline_id if current and current.baseline_id else next(iter(baselines), None)
     run_ids = [run.id for _, run in shown if run] + ([baseline] if baseline else [])
     tallies = result_queries.tallies(session, run_ids)
-    refs = differing(changes)
+    refs = list(dict.fromkeys((one.test_id, one.ordinal) for one in differing.changes))
     facts = Facts(
-        changes=changes,
+        differing=differing,
         outcomes=result_queries.outcomes(session, run_ids, refs),
         on_base=test_queries.base_counts(session, [test for test, _ in refs]),
         baseline_id=baseline,

@@ -82,3 +82,37 @@ def test_a_history_has_every_boot_with_its_run(session: Session, run: Run) -> No
     ]
     assert found.items[0].change is not None
     assert found.items[-1].series is None
+
+
+def test_what_differs_in_several_runs_comes_by_test(session: Session, run: Run) -> None:
+    other = make.add_run(session, make.add_revision(session, make.add_series(session), "v2"))
+    make.add_change(session, run, "late", ChangeClass.NEW_PASS)
+    make.add_change(session, other, "late", ChangeClass.REGRESSION)
+    make.add_change(session, other, "unreached", ChangeClass.NOT_RUN)
+    found = queries.list_differing(session, [run.id, other.id], 10)
+    assert [(one.test.name, one.run_id) for one in found.changes] == [
+        ("b/x", run.id),
+        ("late", run.id),
+        ("late", other.id),
+    ]
+    assert (found.total, found.alike) == (2, {})
+
+
+def test_where_too_many_differ_one_stands_for_those_alike(session: Session, run: Run) -> None:
+    for number in range(6):
+        make.add_change(session, run, f"many/{number}", ChangeClass.REGRESSION)
+    make.add_change(session, run, "many/6", ChangeClass.DISAPPEARED)
+    make.add_change(session, run, "other/0", ChangeClass.REGRESSION)
+    found = queries.list_differing(session, [run.id], 5)
+    alike = {one.test.name: found.alike[one.test_id, one.ordinal] for one in found.changes}
+    assert alike == {"b/x": 0, "many/0": 5, "other/0": 0, "many/6": 0}
+    assert found.total == 9
+    assert list(alike) == ["b/x", "many/0", "other/0", "many/6"]
+    assert len(queries.list_differing(session, [run.id], 9).changes) == 9
+    assert len(queries.list_differing(session, [run.id], 3).changes) == 3
+
+
+def test_some_kinds_of_changes_are_left_out(session: Session, run: Run) -> None:
+    make.add_change(session, run, "a", ChangeClass.NEW_PASS)
+    kinds = [one.kind for one in queries.list_changes(session, [run.id], without={ChangeClass.NEW_PASS})]
+    assert kinds == [ChangeClass.REGRESSION]
