@@ -31,9 +31,17 @@ def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why
 
 
 def clean_sentence(
-    label: str, changes: Sequence[Change], *, previous: str | None, since: RevisionComparison | None
+    label: str,
+    changes: Sequence[Change],
+    *,
+    previous: str | None,
+    since: RevisionComparison | None,
+    alike: bool = True,
 ) -> str:
-    """Say that a revision is clean, what it repaired since the one before, and what else differs."""
+    """Say that a revision is clean, what it repaired since the one before, and what else differs.
+
+    `alike`: both were tested under the same conditions; else what failed is gone, and why is not known.
+    """
     by = Counter(change.cls for change in changes)
     head = f"{label} is clean"
     if number := by[ChangeClass.DISAPPEARED]:
@@ -49,7 +57,7 @@ def clean_sentence(
             if not since.unknown
             else f"{number:,} failures"
         )
-        rest.insert(0, f"{what} of {previous} {_is(number)} fixed")
+        rest.insert(0, f"{what} of {previous} {_is(number)} {'fixed' if alike else 'gone'}")
     return _sentences([head, *rest], lead=1)
 
 

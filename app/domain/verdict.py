@@ -70,8 +70,9 @@ class Case:
 
     `label` names the revision ("v3"). `run` and `baseline` are the steps in their order; `baseline` is None when there
     is none. `console` and `baseline_console` are what the kernels complained of. `since` compares with
-    the revision before, called `previous` ("v2"). `first` says that prerequisites were applied to both sides; `lacking`
-    are those that could not be, each to follow "it needs" ("“bpf: Frob maps” v2, which is not at hand").
+    the revision before, called `previous` ("v2"); `alike`: that one was tested under the same conditions. `first` says
+    that prerequisites were applied to both sides; `lacking` are those that could not be, each to follow "it needs"
+    ("“bpf: Frob maps” v2, which is not at hand").
     """
 
     label: str
@@ -82,6 +83,7 @@ class Case:
     baseline_console: tuple[ConsoleEvent, ...] = ()
     previous: str | None = None
     since: RevisionComparison | None = None
+    alike: bool = True
     first: bool = False
     lacking: tuple[str, ...] = ()
 
@@ -215,7 +217,7 @@ def _by_tests(case: Case, counts: Counts) -> Judgement:
         return _inconclusive(case, counts, "no test gave a result", _find(case.run, Step.SELFTESTS))
     return Judgement(
         verdict=Verdict.CLEAN,
-        sentence=clean_sentence(case.label, case.changes, previous=case.previous, since=case.since),
+        sentence=clean_sentence(case.label, case.changes, previous=case.previous, since=case.since, alike=case.alike),
         reasons=tuple(_reason(change) for change in case.changes if change.cls is ChangeClass.DISAPPEARED),
         counts=counts,
     )

@@ -8,16 +8,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, undefer
 
-from app.db.models import Change, Result, Revision, Run, RunState, Step, Test
+from app.db.models import Change, Result, Run, RunState, Step, Test
 from app.domain import regression
 from app.domain.console import ConsoleEvent
-from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult, Verdict
+from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
 from app.domain.outcome import Step as StepName
 from app.domain.regression import Observations, compare_revisions
 from app.domain.suites import origin
 from app.domain.verdict import Judgement, StepOutcome
 from app.services import attempts
 from app.services.attempts import Claim
+from app.services.between import Before, before
 from app.services.precedents import weighed
 from app.services.records import clean, clean_json
 from app.services.runs import renew
@@ -43,7 +44,7 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """All that is judged. `previous` is the label of the revision before, `previous_changes` what it was blamed for.
+    """All that is judged; `before` is the revision before, where it was judged by its tests.
 
     `first` says that prerequisites were applied to run and baseline; `lacking` are those that could not be, and why.
     """
@@ -52,8 +53,7 @@ class Hearing:
     only: tuple[str, ...] | None
     run: RunFacts
     baseline: RunFacts | None
-    previous: str | None
-    previous_changes: tuple[regression.Change, ...]
+    before: Before | None
     first: bool
     lacking: tuple[str, ...]
 
@@ -65,7 +65,7 @@ class Ruling:
     judgement: Judgement
     changes: tuple[regression.Change, ...]
     since: regression.RevisionComparison | None
-    previous: str | None
+    before: Before | None
 
     @property
     def verdict(self) -> Verdict:
@@ -77,7 +77,6 @@ def hear(session: Session, run_id: int) -> Hearing:
     """Read both sides of a run that has executed."""
     run = session.get_one(Run, run_id, options=[joinedload(Run.revision), joinedload(Run.baseline)])
     assert run.revision is not None
-    previous, changes = _previous(session, run.revision)
     only = None if run.only is None else tuple(run.only)
     baseline = None
     if run.baseline is not None and run.baseline.results_attempt is not None:
@@ -87,8 +86,7 @@ def hear(session: Session, run_id: int) -> Hearing:
         only=only,
         run=_facts(session, run, None),
         baseline=baseline,
-        previous=previous,
-        previous_changes=changes,
+        before=before(session, run, run.revision),
         first=any(one["applied"] for one in run.evidence.get("first", ())),
         lacking=tuple(
             f"{one['called']}, which {one['problem']}" for one in run.evidence.get("first", ()) if one["problem"]
@@ -186,41 +184,9 @@ def _results(session: Session, run: Run, only: Sequence[str] | None) -> Iterable
             )
 
 
-def _previous(session: Session, revision: Revision) -> tuple[str | None, tuple[regression.Change, ...]]:
-    """Return the revision before, where it has been judged by its tests, and its changes."""
-    row = session.execute(
-        select(Run.id, Revision.label)
-        .join(Revision, Run.revision_id == Revision.id)
-        .where(
-            Revision.series_id == revision.series_id,
-            Revision.position == revision.position - 1,
-            Run.state == RunState.DONE,
-            Run.only.is_(None),
-            Run.verdict.in_([Verdict.CLEAN, Verdict.REGRESSED]),
-        )
-        .order_by(Run.id.desc())
-    ).first()
-    if row is None:
-        return None, ()
-    changes = session.scalars(select(Change).where(Change.run_id == row.id).options(joinedload(Change.test)))
-    return row.label, tuple(_change(one) for one in changes)
-
-
-def _change(row: Change) -> regression.Change:
-    return regression.Change(
-        key=TestKey(suite=row.test.suite, name=row.test.name, ordinal=row.ordinal),
-        cls=row.kind,
-        baseline=Observations(outcomes=(row.base,) if row.base else ()),
-        patched=Observations(outcomes=(row.patched,) if row.patched else ()),
-        reason=row.reason or "",
-    )
-
-
 def since_previous(hearing: Hearing, changes: Sequence[regression.Change]) -> regression.RevisionComparison | None:
     """Compare with the revision before, where it was judged by its tests."""
-    if hearing.previous is None:
-        return None
-    return compare_revisions(hearing.previous_changes, changes)
+    return compare_revisions(hearing.before.changes, changes) if hearing.before else None
 
 
 def store(session: Session, held: Claim, ruling: Ruling) -> None:
@@ -240,8 +206,9 @@ def store(session: Session, held: Claim, ruling: Ruling) -> None:
         {
             "counts": asdict(judgement.counts),
             "reasons": [asdict(one) for one in judgement.reasons],
-            "previous": ruling.previous,
-            "since": asdict(ruling.since) if ruling.since else None,
+            "previous": ruling.before.label if ruling.before else None,
+            "previous_run": ruling.before.run_id if ruling.before else None,
+            "since": _since(ruling),
             "weighed": weighed(told),
         }
     )
@@ -249,6 +216,12 @@ def store(session: Session, held: Claim, ruling: Ruling) -> None:
     run.finished_at = datetime.now(UTC)
     attempts.close(session, held, "done")
     session.flush()
+
+
+def _since(ruling: Ruling) -> dict[str, Any] | None:
+    if ruling.since is None or ruling.before is None:
+        return None
+    return asdict(ruling.since) | {"caveats": list(ruling.before.caveats)}
 
 
 def _ids(session: Session, changes: Sequence[regression.Change]) -> dict[tuple[str, str], int]:

@@ -59,10 +59,11 @@ def _rule(hearing: Hearing, again: Again, precedents: Precedents) -> Ruling:
             changes=changes,
             console=run.console,
             baseline_console=() if baseline is None else baseline.console,
-            previous=hearing.previous,
+            previous=hearing.before.label if hearing.before else None,
             since=since,
+            alike=not (hearing.before and hearing.before.caveats),
             first=hearing.first,
             lacking=hearing.lacking,
         )
     )
-    return Ruling(judgement=judgement, changes=changes, since=since, previous=hearing.previous)
+    return Ruling(judgement=judgement, changes=changes, since=since, before=hearing.before)
