@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from app.config import ProfileSettings
-from app.domain.outcome import Outcome, Step
-from app.domain.suites import origin
+from app.domain.outcome import Outcome, Step, TestResult
+from app.domain.suites import Suite, origin
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Findings, Job
 from workers.context import Context
@@ -18,6 +18,8 @@ from workers.steps.build import build
 from workers.steps.compare import compare_with_neighbours
 from workers.steps.lives import Lives, lives_of
 from workers.steps.selftests import boot_and_test
+
+MESSAGE_CHARS = 300
 
 
 async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
@@ -49,8 +51,19 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
             tools = await context.builder.inputs(profile)
             return _findings(reached=Step.BUILD, applied=True, facts=facts, toolchain=tools)
     tests = [name for name in image.tests if job.only is None or name in job.only]
-    life = await boot_and_test(recorder, context.machine, context.symbols, image, profile, tests=tests)
+    life = await boot_and_test(
+        recorder, context.machine, context.symbols, image, profile, tests=tests, unfit=_unfit(image, job)
+    )
     return _lived(image, life, commit=commit, first=first)
+
+
+def _unfit(image: Image, job: Job) -> list[TestResult]:
+    """Return the tests that are skipped because they cannot work with what this host has."""
+    return [
+        TestResult(suite=Suite.TEST_PROGS, name=test, outcome=Outcome.SKIP, message=why[:MESSAGE_CHARS])
+        for test, why in image.unfit
+        if job.only is None or test in job.only
+    ]
 
 
 def _profile(context: Context, job: Job) -> ProfileSettings:
@@ -87,6 +100,7 @@ def _lived(image: Image, life: Lives, *, commit: str, first: Sequence[Mapping[st
             "tally": asdict(life.tally),
             "lives": lives_of(life),
             "not_built": [{"test": name, "reason": why} for name, why in image.not_built],
+            "unfit": [{"test": name, "reason": why} for name, why in image.unfit],
             "ran": sorted({origin(one.suite, one.name) for one in life.results if one.outcome is not Outcome.MISS}),
         },
         selection=tuple({"test": name, "reason": why} for name, why in image.selection),

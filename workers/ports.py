@@ -36,7 +36,7 @@ class Image:
     `folder` holds `bzImage`, `vmlinux` (with debug information), `config`, and `selftests.cpio`: a newc archive of
     `selftests/` with test_progs and all that it opens. `tests` are the tests in the order to run, spelled as in
     app.domain.suites, of all suites; `selection` has each wanted test with the reason for it, `not_built` those of them
-    that cannot be built or cannot work with what they were built with, with the reason.
+    that the base cannot build, `unfit` those that are built and cannot work with what this host has, with the reason.
     """
 
     key: str
@@ -44,6 +44,7 @@ class Image:
     tests: tuple[str, ...]
     selection: tuple[tuple[str, str], ...]
     not_built: tuple[tuple[str, str], ...]
+    unfit: tuple[tuple[str, str], ...] = ()
     toolchain: dict[str, str]
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from app.domain.fitness import FILE_RULES, Facts, needs_of, needs_of_program
 from app.domain.suites import Suite
 
 # No \s here: it would run over newlines, and again from each of them.
@@ -34,8 +35,9 @@ _ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w-]+\.skel\.h-deps)[ \t]*[:+
 class TestFile:
     """One prog_tests/*.c: its tests, the programs each of them names, and the programs that the file needs at all.
 
-    `needs` are other prog_tests files that define functions which this one calls. `absent` are the skeletons that it
-    includes although the tree has no program for them: the file cannot be built.
+    `needs` are other prog_tests files that define functions which this one calls; `asks` is what the file asks of
+    kernel and guest (app.domain.fitness). `absent` are the skeletons that it includes although the tree has no program
+    for them: the file cannot be built.
     """
 
     __test__ = False  # pytest: not a test case
@@ -45,6 +47,7 @@ class TestFile:
     used_by: Mapping[str, frozenset[str]]
     headers: frozenset[str]
     needs: frozenset[str]
+    asks: frozenset[str]
     absent: frozenset[str]
 
     def users(self, program: str) -> tuple[str, ...]:
@@ -59,7 +62,7 @@ class TreeIndex:
 
     `named` are the programs that the Makefile itself asks for; `included` says what each progs/*.c includes;
     `suites` are those that its Makefile builds; `log_checks` are programs that ask for the verifier's log of states,
-    to check it.
+    to check it; `asks` is what programs ask of the kernel (app.domain.fitness), of those that ask for anything.
     """
 
     files: Mapping[str, TestFile]
@@ -68,10 +71,34 @@ class TreeIndex:
     included: Mapping[str, frozenset[str]]
     suites: frozenset[Suite]
     log_checks: frozenset[str]
+    asks: Mapping[str, frozenset[str]]
 
     def file_of(self, test: str) -> str | None:
         """Return the prog_tests file that defines a test."""
         return next((name for name, file in self.files.items() if test in file.tests), None)
+
+    def unfit(self, tests: Iterable[str], facts: Facts) -> dict[str, str]:
+        """Return those of `tests` that cannot work with what a host has, each with the reason."""
+        wanted = frozenset(tests)
+        found: dict[str, str] = {}
+        for name, file in self.files.items():
+            own = sorted(filter(None, map(facts.lacking, sorted(file.asks)))) if len(file.tests) == 1 else []
+            for test in wanted.intersection(file.tests):
+                reason = f"prog_tests/{name}: {own[0]}" if own else self._programs_lack(file, test, facts)
+                if reason:
+                    found[test] = reason
+        return found
+
+    def _programs_lack(self, file: TestFile, test: str, facts: Facts) -> str | None:
+        """Return what is lacking for each of the programs of a test; None when one of them may work."""
+        programs = sorted(file.used_by[test] or file.programs)
+        reasons = []
+        for program in programs:
+            lacking = [found for need in sorted(self.asks.get(program, ())) if (found := facts.lacking(need))]
+            if not lacking:
+                return None
+            reasons.append(f"progs/{program}.c: {lacking[0]}")
+        return reasons[0] if reasons else None
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -105,6 +132,7 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         named=frozenset(light).union(*linked.values()) & programs,
         included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
         suites=_suites(makefile),
+        asks={stem: asked for stem in programs if (asked := needs_of_program(texts[f"progs/{stem}.c"]))},
         log_checks=frozenset(stem for stem in programs if "__log_level(" in texts[f"progs/{stem}.c"]),
     )
 
@@ -136,6 +164,7 @@ def _test_file(
         used_by={test: _parts(_reached(f"test_{test}", bodies, names), linked) for test in tests},
         headers=frozenset(_INCLUDE.findall(text)),
         needs=needs,
+        asks=needs_of(text, FILE_RULES),
         absent=skeletons - programs - linked.keys(),
     )
 

@@ -45,6 +45,7 @@ class Images:
             tests=tuple(meta["tests"]),
             selection=tuple((test, reason) for test, reason in meta["selection"]),
             not_built=tuple((test, reason) for test, reason in meta["not_built"]),
+            unfit=tuple((test, reason) for test, reason in meta.get("unfit", ())),
             toolchain=meta["toolchain"],
         )
 

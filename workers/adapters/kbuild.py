@@ -16,13 +16,14 @@ from pathlib import Path
 
 from app.config import ProfileSettings
 from app.domain.build_warnings import KERNEL_BEGINS, SELFTESTS_BEGIN
+from app.domain.fitness import Facts, options_of
 from app.domain.plan import Selection, Wanted, narrow, select
 from app.domain.selftests_index import TreeIndex, index_tree
 from app.domain.suites import read
 from app.errors import BuildFailedError, InfrastructureError
 from workers.adapters import clearing, kconfig, locks, sandbox, selftests, workshop
 from workers.adapters.images import Images
-from workers.adapters.rootfs import guest_root
+from workers.adapters.rootfs import GuestRoot, guest_root
 from workers.adapters.sandbox import Bind
 from workers.adapters.toolchain import toolchain
 from workers.adapters.workshop import Folders, Workshop
@@ -84,6 +85,11 @@ class BaseBuilt:
     scratch: Path
     kept: frozenset[str]
     not_built: dict[str, str]
+    facts: Facts
+
+    def unfit(self, planned: Planned) -> dict[str, str]:
+        """Return the planned tests that cannot work with this host's tools and the base's kernel, with the reason."""
+        return planned.index.unfit(planned.selection.names, self.facts)
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -102,18 +108,29 @@ class Builder:
         self._ccache = cache_dir / "ccache"
         self._layers_work: bool | None = None
         self._toolchain: dict[str, str] | None = None
+        self._guest_root: GuestRoot | None = None
 
     async def toolchain(self) -> dict[str, str]:
         """Return tool -> version of what shapes a result here, `guest` being the guest's root; asked once a process."""
         if self._toolchain is None:
-            root = await guest_root(self._guest)
-            self._toolchain = {**await toolchain(), GUEST: root.digest}
+            self._toolchain = {**await toolchain(), GUEST: (await self._root()).digest}
         return self._toolchain
 
     async def inputs(self, profile: ProfileSettings) -> dict[str, str]:
         """Return the toolchain and a digest of the profile's config: what must be equal for results to be compared."""
         named = f"{', '.join(profile.config)} ({kconfig.digest(profile)[:12]})"
         return {**await self.toolchain(), "config": named}
+
+    async def _facts(self, objects: Path) -> Facts:
+        """Return what tests can count on here; the base's objects are nobody's but the tree's."""
+        config = await asyncio.to_thread((objects / ".config").read_text)
+        root = await self._root()
+        return Facts(options=options_of(config), tools=await self.toolchain(), absent=root.absent)
+
+    async def _root(self) -> GuestRoot:
+        if self._guest_root is None:
+            self._guest_root = await guest_root(self._guest)
+        return self._guest_root
 
     async def find(self, key: str) -> Image | None:
         """Return the image kept under `key` on this host, and count that as a use."""
@@ -155,12 +172,20 @@ class Builder:
                 await self._revision(job.begun(), base, planned.but(not_built), changed, out)
             else:
                 await pack(replace(job.begun(), folders=Folders(readable=base.folders)), out)
-            return await self.publish(planned, not_built, out, key=key, inputs=inputs)
+            unfit = base.unfit(planned)
+            return await self.publish(planned, not_built, unfit, out, key=key, inputs=inputs)
 
     async def publish(
-        self, planned: Planned, not_built: Mapping[str, str], out: Path, *, key: str, inputs: dict[str, str]
+        self,
+        planned: Planned,
+        not_built: Mapping[str, str],
+        unfit: Mapping[str, str],
+        out: Path,
+        *,
+        key: str,
+        inputs: dict[str, str],
     ) -> Image:
-        """Keep what was packed into `out` as an image; `not_built` are planned tests that the base cannot build."""
+        """Keep what was packed into `out` as an image; of the planned tests, the base cannot build `not_built`."""
         lacking = {
             **not_built,
             **{test.name: test.reason for test in planned.selection.unbuildable},
@@ -169,9 +194,10 @@ class Builder:
         image = Image(
             key=key,
             folder=out,
-            tests=tuple(test for test in planned.selection.order() if read(test)[1] not in lacking),
+            tests=tuple(test for test in planned.selection.order() if read(test)[1] not in lacking.keys() | unfit),
             selection=planned.selection.reasons(),
             not_built=tuple(lacking.items()),
+            unfit=tuple((test, reason) for test, reason in unfit.items() if test not in lacking),
             toolchain=inputs,
         )
         return await self.images.publish(image)
@@ -203,6 +229,7 @@ class Builder:
                 scratch=place / "scratch",
                 kept=frozenset(state["kept"]),
                 not_built=state["not_built"],
+                facts=await self._facts(template / clearing.OBJECTS),
             )
 
     async def _at_base(self, job: Workshop, checkout: Checkout, template: Path, place: Path, planned: Planned) -> None:

@@ -81,7 +81,9 @@ class Stepwise:
         async with self._builder.own_folder() as out:
             await pack(self._at(log), out)
             inputs = await self._builder.inputs(self._job.profile)
-            return await self._builder.publish(planned, not_built, out, key=key, inputs=inputs)
+            return await self._builder.publish(
+                planned, not_built, self._base.unfit(planned), out, key=key, inputs=inputs
+            )
 
     async def again(
         self, commit: str, objects: Sequence[str], *, linked: bool, tools: bool, log: Sink, warn: int = 0
@@ -98,7 +100,8 @@ class Stepwise:
             log: where the output goes.
             warn: make's W=, for the objects alone.
         """
-        await self._checkout.step(commit)
+        await self._place.leave()  # mtimes are as on the base now: nothing of it could be built upon
+        await self._checkout.to(commit)
         async with self._builder.layer(self._base) as folders:
             job = replace(self._job.begun(), folders=folders, log=log)
             changed = await self._checkout.changed()
@@ -122,7 +125,7 @@ class Stepwise:
             InfrastructureError: trouble of ours.
         """
         await self._checkout.step(commit)
-        return await advise(self._job.begun(), patches)
+        return await advise(replace(self._job.begun(), folders=Folders(readable=self._base.folders)), patches)
 
     async def _twice(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> _Plan:
         try:
@@ -137,8 +140,9 @@ class Stepwise:
                 raise
 
     async def _once(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> _Plan:
-        await self._checkout.step(commit)
         fresh = await self._place.enter(self._builder, self._base)
+        # Upon the base's objects what is as on the base need not be built, upon those of another commit it has to be.
+        await (self._checkout.to(commit) if fresh else self._checkout.step(commit))
         job = self._at(log)
         planned, not_built = await self._planned()
         if Part.KERNEL in parts or fresh:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from app.config import ProfileSettings
+from app.domain import plan
 from app.domain.buildlog import compiler_errors, owner
 from app.domain.diff import parse_files
 from app.errors import BuildFailedError
@@ -21,13 +22,21 @@ CONFIG_BYTES = 1_000_000
 """A kernel's whole configuration is a quarter of this; a hostile build may leave anything under its name."""
 
 
-def image_key(commit: str, core: Sequence[str], files: Sequence[str], inputs: dict[str, str]) -> str:
+def image_key(commit: str, profile: ProfileSettings, files: Sequence[str], inputs: dict[str, str]) -> str:
     """Return what an image is kept by: a hash of the tree's commit, the selection, the toolchain and the config.
 
     The commit is the patched tree's; it is the same wherever the same mails meet the same base, for committer and
     dates are fixed (workers/adapters/git.py).
     """
-    known = {"commit": commit, "core": sorted(core), "files": sorted(files), "inputs": inputs}
+    known = {
+        "commit": commit,
+        "core": sorted(profile.core),
+        "suites": profile.suites,
+        "everything": profile.everything,
+        "files": sorted(files),
+        "inputs": inputs,
+        "planned_by": plan.VERSION,
+    }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
@@ -65,7 +74,7 @@ async def build(
 
 async def key_of(builder: Builder, profile: ProfileSettings, *, files: Sequence[str], commit: str) -> str:
     """Return what the image of a commit is kept by on this host."""
-    return image_key(commit, profile.core, files, await builder.inputs(profile))
+    return image_key(commit, profile, files, await builder.inputs(profile))
 
 
 async def image_of(

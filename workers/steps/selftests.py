@@ -12,8 +12,9 @@ from app.config import ProfileSettings
 from app.domain.console import ConsoleScanner
 from app.domain.guest_stream import GuestStream
 from app.domain.lives import MOST_LIVES
-from app.domain.outcome import Outcome, Step, Tally
+from app.domain.outcome import Outcome, Step, Tally, TestResult
 from app.errors import InfrastructureError
+from app.services.records import BootKey
 from workers.ports import Ending, Image, Machine, Symbols
 from workers.recorder import Recorder, StepRecord
 from workers.steps.lives import Life, Lives, QuietLog, Tap, lives_of, tally_of
@@ -83,8 +84,11 @@ async def boot_and_test(
     profile: ProfileSettings,
     *,
     tests: Sequence[str],
+    unfit: Sequence[TestResult] = (),
 ) -> Lives:
     """Run the tests of an image, in as many machines as that takes (MOST_LIVES); records the steps boot and selftests.
+
+    `unfit` are results of tests that are skipped without a machine; they are recorded with the others.
 
     Raises:
         InfrastructureError: a machine would not start, or the time for all tests was up and no test had ended one.
@@ -103,6 +107,8 @@ async def boot_and_test(
                 return lived
             record.summary = "userspace is up"
         async with recorder.step(Step.SELFTESTS) as record:
+            for skipped in unfit:
+                record.result(BootKey(), skipped)
             tap.write_to(record)
             each = [await life]
             if each[0].boot.ending is Ending.TIME_LIMIT:
