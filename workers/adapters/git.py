@@ -222,8 +222,9 @@ class Checkout:
             _remember_commit(self.source, f"{WALK}{before}")
         changed = await self._names("diff-tree", "-r", "HEAD", commit)
         self.walked.update(changed)
+        # Else git would write every file again whose mtime we have set; what it does write has an mtime of now.
+        await self.git.run("update-index", "-q", "--refresh", cwd=self.source)
         await self._git("reset", "--quiet", "--hard", commit)
-        await asyncio.to_thread(_set_mtimes, self.source, changed, time.time())
 
     async def below(self, commit: str, base: str) -> tuple[str, ...]:
         """Return the commits that lead from `base` (not included) to `commit` (included), the first of them first."""

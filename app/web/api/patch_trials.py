@@ -10,7 +10,6 @@ from app.db.models import CheckState, PatchTrial, Run
 from app.db.queries.patch_trials import check_of, trials_of
 from app.domain.outcome import Outcome
 from app.domain.patches import FindingKind, Part, finding_of
-from app.errors import NotFoundError
 from app.web.api.shapes import found
 from app.web.parameters import Id, Read
 
@@ -73,12 +72,12 @@ class RunPatchesShape(BaseModel):
     """Each patch of a run on its own; `trouble` says why they were not tried, for trouble of ours."""
 
     run_id: int
-    state: CheckState
-    trouble: str | None
-    findings: list[FindingShape]
-    patches: list[PatchTrialShape]
-    created_at: datetime
-    finished_at: datetime | None
+    state: CheckState | None = Field(default=None, description="null: the patches are not to be tried one by one")
+    trouble: str | None = None
+    findings: list[FindingShape] = []
+    patches: list[PatchTrialShape] = []
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 @router.get("/runs/{run_id}/patches")
@@ -87,7 +86,7 @@ def get_patches_of_run(run_id: Id, session: Read) -> RunPatchesShape:
     found(session.get(Run, run_id), "run", run_id)
     check = check_of(session, run_id)
     if check is None:
-        raise NotFoundError(f"the patches of run {run_id} are not tried one by one")
+        return RunPatchesShape(run_id=run_id)
     findings = [finding_of(one) for one in check.findings]
     return RunPatchesShape(
         run_id=run_id,
