@@ -5,6 +5,7 @@ import asyncio
 
 from bench.archive import measure_archive
 from bench.ingest import measure_ingest
+from bench.parsers import measure_parsers
 from bench.revision import measure_revision
 from bench.storage import measure_storage
 
@@ -13,7 +14,7 @@ def main() -> None:
     """Run the chosen measurements and print what they found."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="*", choices=["ingest", "archive", "storage", "revision", []], help="all unless named"
+        "what", nargs="*", choices=["ingest", "archive", "parsers", "storage", "revision", []], help="all unless named"
     )
     parser.add_argument("--rounds", type=int, default=2, help="how often the revision is measured each way")
     parser.add_argument("--mails", type=int, default=20_000, help="how many mails the archive has")
@@ -24,6 +25,8 @@ def main() -> None:
         measure_ingest()
     if not chosen.what or "archive" in chosen.what:
         measure_archive(mails=chosen.mails)
+    if not chosen.what or "parsers" in chosen.what:
+        measure_parsers()
     if not chosen.what or "storage" in chosen.what:
         measure_storage(results=chosen.results, series=chosen.series)
     if not chosen.what or "revision" in chosen.what:

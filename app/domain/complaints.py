@@ -39,19 +39,45 @@ class ConsoleKind(StrEnum):
         }
 
 
-_HEADS: tuple[tuple[ConsoleKind, re.Pattern[str]], ...] = (
-    (ConsoleKind.PANIC, re.compile(r"^Kernel panic - not syncing: ?(.*)")),
-    (ConsoleKind.KASAN, re.compile(r"^BUG: (K(?:A|C|M)SAN: .*|KFENCE: .*)")),
-    (ConsoleKind.UBSAN, re.compile(r"^UBSAN: (.*)")),
-    (ConsoleKind.SOFT_LOCKUP, re.compile(r"^(?:watchdog: )?BUG: (soft lockup|workqueue lockup) - ")),
-    (ConsoleKind.HARD_LOCKUP, re.compile(r"^(?:NMI )?watchdog: .*(hard LOCKUP)", re.IGNORECASE)),
-    (ConsoleKind.RCU_STALL, re.compile(r"^rcu: INFO: (rcu_\w+ (?:self-)?detected (?:expedited )?stalls?)")),
-    (ConsoleKind.HUNG_TASK, re.compile(r"^INFO: (task \S+?):\d+ blocked for more than")),
-    (ConsoleKind.OOM, re.compile(r"^(\S+ invoked oom-killer)|^(?:Memory cgroup o|O)(ut of memory): Kill")),
-    (ConsoleKind.LEAK, re.compile(r"^(?:kmemleak: )?(unreferenced object) 0x[0-9a-f]+ \((?:percpu )?size \d+\):")),
-    (ConsoleKind.LEAK, re.compile(r"^kmemleak: (\d+ new suspected memory leaks)")),
+_OOPS = (
+    "kernel NULL", "unable to handle", "kernel stack", "Unable to handle", "general protection", "Oops: ",
+    "Internal error: ", "divide error: ", "stack segment: ", "double fault: ", "invalid opcode: ", "int3: ",
+)  # fmt: skip
+# With what a line may begin for each: looking at that first spares most lines most patterns.
+_HEADS: tuple[tuple[ConsoleKind, tuple[str, ...], re.Pattern[str]], ...] = (
+    (ConsoleKind.PANIC, ("Kernel panic",), re.compile(r"^Kernel panic - not syncing: ?(.*)")),
+    (ConsoleKind.KASAN, ("BUG: K",), re.compile(r"^BUG: (K(?:A|C|M)SAN: .*|KFENCE: .*)")),
+    (ConsoleKind.UBSAN, ("UBSAN: ",), re.compile(r"^UBSAN: (.*)")),
+    (
+        ConsoleKind.SOFT_LOCKUP,
+        ("watchdog: BUG", "BUG: soft", "BUG: work"),
+        re.compile(r"^(?:watchdog: )?BUG: (soft lockup|workqueue lockup) - "),
+    ),
+    (
+        ConsoleKind.HARD_LOCKUP,
+        ("watchdog: ", "NMI watchdog: "),
+        re.compile(r"^(?:NMI )?watchdog: .*(hard LOCKUP)", re.IGNORECASE),
+    ),
+    (
+        ConsoleKind.RCU_STALL,
+        ("rcu: INFO",),
+        re.compile(r"^rcu: INFO: (rcu_\w+ (?:self-)?detected (?:expedited )?stalls?)"),
+    ),
+    (ConsoleKind.HUNG_TASK, ("INFO: task",), re.compile(r"^INFO: (task \S+?):\d+ blocked for more than")),
+    (
+        ConsoleKind.OOM,
+        ("Memory cgroup out of", "Out of memory"),
+        re.compile(r"^(?:Memory cgroup o|O)(ut of memory): Kill"),
+    ),
+    (
+        ConsoleKind.LEAK,
+        ("unreferenced object", "kmemleak: unref"),
+        re.compile(r"^(?:kmemleak: )?(unreferenced object) 0x[0-9a-f]+ \((?:percpu )?size \d+\):"),
+    ),
+    (ConsoleKind.LEAK, ("kmemleak: ",), re.compile(r"^kmemleak: (\d+ new suspected memory leaks)")),
     (
         ConsoleKind.LOCKDEP,
+        ("WARNING: ", "[ BUG: "),
         re.compile(
             r"^(?:WARNING: |\[ BUG: )((?:possible (?:circular locking|recursive locking|irq lock inversion|unsafe)"
             r"|inconsistent lock state|suspicious RCU usage|lock held when|bad unlock balance|Invalid wait context"
@@ -60,16 +86,19 @@ _HEADS: tuple[tuple[ConsoleKind, re.Pattern[str]], ...] = (
     ),
     (
         ConsoleKind.OOPS,
+        ("BUG: ", *_OOPS),
         re.compile(
             r"^(?:BUG: )?(kernel NULL pointer dereference|unable to handle .*|kernel stack overflow.*"
             r"|Unable to handle kernel .*|general protection fault.*|Oops: .*|Internal error: .*|divide error: .*"
             r"|stack segment: .*|double fault: .*|invalid opcode: .*|int3: .*)"
         ),
     ),
-    (ConsoleKind.BUG, re.compile(r"^kernel (BUG at \S+?)!")),
-    (ConsoleKind.BUG, re.compile(r"^BUG: (.+)")),
-    (ConsoleKind.WARNING, re.compile(r"^WARNING: (?:CPU: \d+ PID: \d+ at )?(\S+:\d+) ?(?:at )?.*")),
+    (ConsoleKind.BUG, ("kernel BUG",), re.compile(r"^kernel (BUG at \S+?)!")),
+    (ConsoleKind.BUG, ("BUG: ",), re.compile(r"^BUG: (.+)")),
+    (ConsoleKind.WARNING, ("WARNING: ",), re.compile(r"^WARNING: (?:CPU: \d+ PID: \d+ at )?(\S+:\d+) ?(?:at )?.*")),
 )
+_STARTS = tuple({start for _, starts, _ in _HEADS for start in starts})
+_INVOKED = re.compile(r"^(\S+ invoked oom-killer)")
 KEYWORDS = (
     b"BUG", b"Oops", b"WARNING: ", b"Kernel panic", b"UBSAN", b" fault", b"detected", b"blocked for more", b"ockup",
     b"LOCKUP", b"oom-killer", b"ut of memory", b"kmemleak: ", b"divide error", b"nable to handle", b"stack segment",
@@ -92,10 +121,12 @@ _MACHINERY = re.compile(
 
 def head_of(text: str) -> tuple[ConsoleKind, str] | None:
     """Return what a line (without its timestamp) begins to complain of, and in which words; None for any other."""
-    for kind, pattern in _HEADS:
-        if found := pattern.match(text):
-            return kind, next((group for group in found.groups() if group), text)
-    return None
+    if text.startswith(_STARTS):
+        for kind, starts, pattern in _HEADS:
+            if text.startswith(starts) and (found := pattern.match(text)):
+                return kind, found[1] or text
+    invoked = _INVOKED.match(text) if "invoked oom-killer" in text else None
+    return None if invoked is None else (ConsoleKind.OOM, invoked[1])
 
 
 def telling(functions: Sequence[str]) -> list[str]:

@@ -17,6 +17,9 @@ MAX_EVENTS = 200
 MAX_READ = 10_000
 """Complaints, repetitions included, after which only a panic is still looked for."""
 
+MAX_INSIDE = 300_000
+"""Lines of complaints after which the same."""
+
 _MAX_EXCERPT = 120
 _MAX_FRAMES = 64
 _FINGERPRINT_FRAMES = 5
@@ -135,6 +138,7 @@ class ConsoleScanner:
         self._line = 0
         self._dropped = 0
         self._seen = 0
+        self._inside = 0
         self._open: _Open | None = None
         self._events: dict[str, ConsoleEvent] = {}
 
@@ -166,7 +170,7 @@ class ConsoleScanner:
         if not self.reached_userspace:
             self.reached_userspace = _USERSPACE in text
         # A search of the whole batch for each word is much faster than one look at each line.
-        keywords = KEYWORDS if self._seen < MAX_READ else LAST_WORDS
+        keywords = KEYWORDS if self._seen < MAX_READ and self._inside < MAX_INSIDE else LAST_WORDS
         words = tuple(word for word in keywords if word in text)
         for at, line in enumerate(lines if words or self._open else ()):
             heading = any(word in line for word in words)
@@ -185,10 +189,12 @@ class ConsoleScanner:
             self._open = opened = _Open(head[0], text, number, head[1], self.running)
         if opened is None:
             return
+        self._inside += 1
         opened.excerpt.append(text)
-        frame = _RIP.match(text) or _FRAME.match(text) or _WARNED_IN.match(text)
-        if frame and len(opened.frames) < _MAX_FRAMES and frame[1] not in opened.frames:
-            opened.frames.append(frame[1])
+        if "+0x" in text and len(opened.frames) < _MAX_FRAMES:
+            frame = _RIP.match(text) or _FRAME.match(text) or _WARNED_IN.match(text)
+            if frame and frame[1] not in opened.frames:
+                opened.frames.append(frame[1])
         if _END.match(text) or len(opened.excerpt) >= _MAX_EXCERPT:
             self._close()
 
