@@ -1,0 +1,87 @@
+"""What a test printed in two runs, compared part by part: logs with logs, an iterator's output with its like."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.log_diff import LogDiff, diff_logs
+from app.domain.log_fold import Style
+from app.domain.test_output import Part, PartKind, parts
+
+MAX_COMPARED = 60
+"""Parts that are compared; a test with more of them has no page that anybody reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDiff:
+    """One part in both outputs; `left` or `right` is False where an output does not have it.
+
+    `title` says what it is, `number` which of those that are called so (from 1), 0 where there is one.
+    """
+
+    kind: PartKind | None
+    title: str
+    number: int
+    left: bool
+    right: bool
+    diff: LogDiff
+
+    @property
+    def same(self) -> bool:
+        """Whether it differs in nothing but what merely moved."""
+        return self.left and self.right and self.diff.same
+
+
+def diff_outputs(
+    left: Sequence[str], right: Sequence[str], *, context: int = 3, exact: bool = False
+) -> tuple[PartDiff, ...]:
+    """Compare two outputs of one test: each framed part with its like, then what was printed beside them.
+
+    Args:
+        left: lines.
+        right: lines.
+        context: shared lines to give around those that differ.
+        exact: fold nothing.
+    """
+    framed = parts(left), parts(right)
+    a, b = (dict(_numbered(side)) for side in framed)
+    keys = list(dict.fromkeys((*b, *a)))[:MAX_COMPARED]
+    found = []
+    for key in keys:
+        kind, title, number = key
+        one, other = a.get(key), b.get(key)
+        style = Style.ITERATOR if kind is PartKind.ITERATOR else Style.LOG
+        lines = (one.lines if one else (), other.lines if other else ())
+        found.append(
+            PartDiff(
+                kind=kind,
+                title=title,
+                number=number if any(k[:2] == key[:2] and k != key for k in keys) else 0,
+                left=one is not None,
+                right=other is not None,
+                diff=diff_logs(*lines, context=context, style=style, exact=exact),
+            )
+        )
+    beside = diff_logs(_beside(left, framed[0]), _beside(right, framed[1]), context=context, exact=exact)
+    if not found or not beside.same:
+        found.append(PartDiff(kind=None, title="", number=0, left=True, right=True, diff=beside))
+    return tuple(found)
+
+
+def _numbered(framed: Sequence[Part]) -> list[tuple[tuple[PartKind, str, int], Part]]:
+    counts: Counter[tuple[PartKind, str]] = Counter()
+    found = []
+    for part in framed:
+        counts[part.kind, part.title] += 1
+        found.append(((part.kind, part.title, counts[part.kind, part.title]), part))
+    return found
+
+
+def _beside(output: Sequence[str], framed: Sequence[Part]) -> list[str]:
+    """Return what is in no part, without what a check prints when it holds: `func:PASS:tag 0 nsec`."""
+    inside = {at for part in framed for at in range(part.start - 2, part.end + 1)}
+    return [
+        line
+        for at, line in enumerate(output)
+        if at not in inside and line and not (":PASS:" in line.partition(" ")[0] and line.endswith(" nsec"))
+    ]

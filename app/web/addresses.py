@@ -1,0 +1,13 @@
+"""Addresses that more than one page leads to."""
+
+from urllib.parse import quote
+
+from app.db.models import Test
+
+
+def address_of_test(run_id: int, test: Test, ordinal: int = 0, query: str = "") -> str:
+    """Return where a test of a run is shown; `query` is appended."""
+    path = f"/runs/{run_id}/tests/{quote(test.suite, safe='')}/{quote(test.name)}"
+    words = [f"ordinal={ordinal}"] if ordinal else []
+    asked = "&".join([*words, *([query] if query else [])])
+    return f"{path}?{asked}" if asked else path

@@ -1,0 +1,229 @@
+"""One test in one run: what was expected beside what the log says; and its output compared with another run's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from app.db.models import Change, Result, Run, Test
+from app.db.queries.outputs import Output, change_of_test, read_output, runs_of_series_with
+from app.domain.output_diff import PartDiff, diff_outputs
+from app.domain.test_output import PartKind, parts
+from app.domain.verifier_log import find_checks
+from app.services.test_outputs import Pair, TestOfRun, find_test_of_run, pair_of
+from app.web.addresses import address_of_test
+from app.web.parameters import BIGGEST_ID, Id, Read
+from app.web.render import plural, render
+from app.web.test_log import CheckView, LogLine, check_views, numbered
+from app.web.words import Chip, class_chip, outcome_chip
+
+router = APIRouter(include_in_schema=False)
+CONTEXT = 3
+ALL = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootLink:
+    """One boot of the test: what it is called, how it ended there, and where it is shown."""
+
+    words: str
+    chip: Chip
+    href: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """A run to compare with."""
+
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IteratorView:
+    """What was read of an iterator."""
+
+    target: str
+    lines: Sequence[LogLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTestPage:
+    """One test in one boot of a run. `log_href` leads to the whole log in plain text, "" where it is not kept."""
+
+    run: Run
+    test: Test
+    ordinal: int
+    result: Result
+    change: Change | None
+    chips: Sequence[Chip]
+    sentence: str
+    checks: Sequence[CheckView]
+    iterators: Sequence[IteratorView]
+    log: Sequence[LogLine]
+    output: Output
+    log_href: str
+    boots: Sequence[BootLink]
+    against: Sequence[Against]
+    place: str = "runs"
+
+    @property
+    def title(self) -> str:
+        """The test and the run."""
+        return f"{self.test.name} in run {self.run.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDiffPage:
+    """What a test printed in two runs."""
+
+    run: Run
+    test: Test
+    ordinal: int
+    with_run: int
+    left: Result
+    right: Result
+    left_href: str
+    right_href: str
+    parts: Sequence[PartDiff]
+    same: int
+    moved: int
+    folded_href: str
+    unfolded_href: str
+    whole_href: str
+    exact: bool
+    nothing: str
+    place: str = "runs"
+
+    @property
+    def title(self) -> str:
+        """The test and both runs."""
+        return f"{self.test.name}: run {self.run.id} against run {self.with_run}"
+
+
+class Asked(BaseModel):
+    """What a page of a test is asked for; with `with` it compares with that run."""
+
+    ordinal: int = Field(default=0, ge=0, le=100_000)
+    boot: int = Field(default=0, ge=0, le=1000)
+    side: Literal["patched", "base"] = "patched"
+    with_run: int | None = Field(default=None, alias="with", ge=1, le=BIGGEST_ID)
+    exact: bool = False
+    whole: bool = False
+
+
+@router.get("/runs/{run_id}/tests/{suite}/{name:path}")
+def show_test_of_run(
+    run_id: Id, suite: str, name: str, request: Request, session: Read, asked: Annotated[Asked, Query()]
+) -> HTMLResponse:
+    """Show one test of one run, or its output compared with that of another run."""
+    found = find_test_of_run(session, run_id, suite, name, asked.ordinal)
+    if asked.with_run is not None:
+        pair = pair_of(session, found, asked.with_run)
+        return render(request, "tests/diff.html", _diff_page(found, pair, asked))
+    result = found.boot(asked.boot, on_base=asked.side == "base")
+    return render(request, "tests/run.html", _page(session, found, result))
+
+
+def _page(session: Session, found: TestOfRun, result: Result) -> RunTestPage:
+    output = read_output(session, result)
+    checks = check_views(find_checks(output.lines)) if result.outcome.failed else []
+    framed = parts(output.lines)
+    change = change_of_test(session, found.run.id, found.test.id, found.ordinal)
+    centre = next((at for at, line in enumerate(output.lines, start=1) if ":FAIL:" in line.partition(" ")[0]), 1)
+    place = output.place
+    return RunTestPage(
+        run=found.run,
+        test=found.test,
+        ordinal=found.ordinal,
+        result=result,
+        change=change,
+        chips=[outcome_chip(result.outcome), *([class_chip(change.kind)] if change and not result.boot else [])],
+        sentence=_sentence(result, [check.sentence for check in checks]),
+        checks=checks,
+        iterators=[
+            IteratorView(target=part.title, lines=numbered(part.lines))
+            for part in framed
+            if part.kind is PartKind.ITERATOR
+        ],
+        log=numbered(output.lines, centre=centre),
+        output=output,
+        log_href="" if place is None else f"/api/v1/steps/{place.step_id}/logs/{place.name}",
+        boots=[_boot_link(found, one, here=one is result) for one in found.boots],
+        against=_against(session, found),
+    )
+
+
+def _sentence(result: Result, sentences: Sequence[str]) -> str:
+    """Return why it failed: by the first check, and how many more there are."""
+    if not sentences:
+        return result.message or ""
+    more = f"; {plural(len(sentences) - 1, 'more check')} failed" if sentences[1:] else ""
+    return f"{sentences[0][:1].upper()}{sentences[0][1:]}{more}."
+
+
+def _boot_link(found: TestOfRun, result: Result, *, here: bool) -> BootLink:
+    words = "with the others"
+    query = ""
+    if result.boot:
+        side = "base" if result.on_base else "patched"
+        words, query = f"alone, {side} {result.boot}", f"boot={result.boot}&side={side}"
+    href = address_of_test(found.run.id, found.test, found.ordinal, query)
+    return BootLink(words=words, chip=outcome_chip(result.outcome), href=href, here=here)
+
+
+def _against(session: Session, found: TestOfRun) -> list[Against]:
+    def href(run_id: int) -> str:
+        return address_of_test(found.run.id, found.test, found.ordinal, f"with={run_id}")
+
+    base = [] if found.run.baseline_id is None else [Against(words="the base", href=href(found.run.baseline_id))]
+    others = runs_of_series_with(session, found.run, found.test.id)
+    return base + [Against(words=f"{label} (run {run_id})", href=href(run_id)) for run_id, label in others]
+
+
+def _diff_page(found: TestOfRun, pair: Pair, asked: Asked) -> OutputDiffPage:
+    context = ALL if asked.whole else CONTEXT
+    compared = diff_outputs(pair.left.lines, pair.right.lines, context=context, exact=asked.exact)
+
+    def href(query: str) -> str:
+        return address_of_test(found.run.id, found.test, found.ordinal, f"with={asked.with_run}{query}")
+
+    left, right = pair.left.result, pair.right.result
+    return OutputDiffPage(
+        run=found.run,
+        test=found.test,
+        ordinal=found.ordinal,
+        with_run=pair.left.result.run_id if asked.with_run is None else asked.with_run,
+        left=left,
+        right=right,
+        left_href=_boot_address(found, left),
+        right_href=_boot_address(found, right),
+        parts=[part for part in compared if not part.same],
+        same=sum(part.same for part in compared),
+        moved=sum(part.diff.moved for part in compared),
+        folded_href=href(""),
+        unfolded_href=href("&exact=1"),
+        whole_href=href("&whole=1"),
+        exact=asked.exact,
+        nothing=_nothing(pair),
+    )
+
+
+def _boot_address(found: TestOfRun, result: Result) -> str:
+    side = "base" if result.on_base and result.boot else "patched"
+    query = f"boot={result.boot}&side={side}" if result.boot else ""
+    return address_of_test(result.run_id, found.test, found.ordinal, query)
+
+
+def _nothing(pair: Pair) -> str:
+    """Return why there is nothing to compare, "" where there is."""
+    silent = [one.result for one in (pair.left, pair.right) if not one.lines]
+    if not silent:
+        return ""
+    runs = " and ".join(f"run {one.run_id}" for one in silent)
+    return f"{runs} kept no output of this test: one that passes prints none, but when the judge runs it alone"

@@ -1,0 +1,48 @@
+from app.domain.output_diff import diff_outputs
+from app.domain.test_output import PartKind
+
+FRAME = "============="
+
+
+def framed(head: str, *lines: str) -> list[str]:
+    return [head, FRAME, *lines, FRAME]
+
+
+def test_parts_are_compared_with_their_like() -> None:
+    left = [
+        "run_subtest:PASS:obj_open_mem 0 nsec",
+        *framed("VERIFIER LOG:", "0: exit", "R1 !read_ok"),
+        *framed("ITERATOR OUTPUT: task", "|pid: 1"),
+        *framed("ITERATOR OUTPUT: bpf_map", "|a"),
+        *framed("ITERATOR OUTPUT: task", "|value 4"),
+    ]
+    right = [
+        *framed("VERIFIER LOG:", "7: exit", "R1 !readable"),
+        *framed("ITERATOR OUTPUT: task", "|pid: 19"),
+        *framed("ITERATOR OUTPUT: task", "|value 5"),
+        *framed("XLATED:", "0: exit"),
+        "run_subtest:PASS:load 12 nsec",
+    ]
+    found = diff_outputs(left, right)
+    assert [(one.kind, one.title, one.number, one.left, one.right, one.same) for one in found] == [
+        (PartKind.VERIFIER, "", 0, True, True, False),
+        (PartKind.ITERATOR, "task", 1, True, True, True),
+        (PartKind.ITERATOR, "task", 2, True, True, False),
+        (PartKind.XLATED, "", 0, False, True, False),
+        (PartKind.ITERATOR, "bpf_map", 0, True, False, False),
+    ]
+    assert (found[0].diff.removed, found[0].diff.added, found[0].diff.moved) == (1, 1, 1)
+
+
+def test_what_was_printed_beside_the_parts_is_compared_where_it_differs() -> None:
+    log = framed("VERIFIER LOG:", "0: exit")
+    found = diff_outputs([*log, "f:FAIL:12 sum is 3"], [*log, "f:FAIL:15 sum is 4"])
+    assert [(one.kind, one.same) for one in found] == [(PartKind.VERIFIER, True), (None, False)]
+    assert diff_outputs([*log, "f:FAIL:12 sum is 3"], [*log, "f:FAIL:15 sum is 3"])[0].same
+
+
+def test_outputs_without_parts_are_compared_whole() -> None:
+    found = diff_outputs(["a", "b"], ["a", "c"])
+    assert [(one.kind, one.diff.removed, one.diff.added) for one in found] == [(None, 1, 1)]
+    assert [one.same for one in diff_outputs([], [])] == [True]
+    assert not diff_outputs(["0: exit"], ["1: exit"], exact=True)[0].same

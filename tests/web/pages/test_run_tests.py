@@ -1,0 +1,160 @@
+"""One test of one run, and its output compared with another run's, with logs as test_progs prints them."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db.models import Run
+from app.domain.outcome import ChangeClass, Outcome
+from app.domain.outcome import Step as StepName
+from app.web.addresses import address_of_test
+from tests import factories as make
+from tests.web.conftest import Site
+from tests.web.pages.shape import Shape
+
+pytestmark = pytest.mark.anyio
+NAME = "verifier_frob/frobbed <access>, twice"
+FRAME = "============="
+
+
+def loud(message: str, address: str, *, failing: bool, value: int) -> bytes:
+    """Return what one confirming boot prints: another test first, then this one, which reads an iterator as well."""
+    lines = [
+        "VERIFIER LOG:",
+        FRAME,
+        "func#0 @0",
+        "0: R1=ctx() R10=fp0",
+        "; return *(int *)ctx->frob @ verifier_frob.c:12",
+        f"0: (18) r2 = {address} ; R2_w=map_ptr(map=m,ks=4,vs=8)",
+        message,
+        f"processed {value} insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0",
+        FRAME,
+        "ITERATOR OUTPUT: bpf_map_elem",
+        FRAME,
+        "|map dump starts",
+        f"|{value}: <b>",
+        FRAME,
+    ]
+    if failing:
+        lines += [
+            "validate_msgs:FAIL:695 expect_msg",
+            "MATCHED    SUBSTR: 'R1=ctx()'",
+            "EXPECTED   SUBSTR: 'R2 frobbed <access>'",
+        ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@pytest.fixture
+def runs(stored: Session) -> tuple[Run, Run]:
+    """Return a baseline and a judged run with what the judge's boots printed of a test on both sides."""
+    baseline = make.add_run(stored)
+    run = make.add_run(stored, make.add_revision(stored, make.add_series(stored)), baseline_id=baseline.id)
+    make.add_results(stored, baseline, {NAME: Outcome.PASS})
+    outputs = {
+        (1, False): loud("R2 fribbed <access>", "0xffff888001020304", failing=True, value=7),
+        (1, True): loud("R2 frobbed <access>", "0xffff888011121314", failing=False, value=6),
+    }
+    step = make.add_step(stored, run, StepName.SELFTESTS)
+    make.add_log(stored, step, "results", b"before\n" + outputs[1, False] + b"after\n")
+    span = {"log_start": 7, "log_end": 7 + len(outputs[1, False])}
+    make.add_results(stored, run, {NAME: Outcome.FAIL}, **span)
+    judge = make.add_step(stored, run, StepName.JUDGE)
+    for (boot, on_base), output in outputs.items():
+        name = f"results-{'base' if on_base else 'patched'}-{boot}"
+        make.add_log(stored, judge, name, output)
+        outcome = Outcome.PASS if on_base else Outcome.FAIL
+        place = {"log_start": 0, "log_end": len(output)}
+        make.add_results(stored, run, {NAME: outcome}, boot=boot, on_base=on_base, **place)
+    make.add_change(stored, run, NAME, ChangeClass.REGRESSION)
+    stored.commit()
+    return baseline, run
+
+
+def sound(html: str) -> None:
+    """Nothing of a log became an element, no id is there twice, and every link within the page leads somewhere."""
+    read = Shape(html)
+    ids = read.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in read.values("href") if link.startswith("#")} <= set(ids)
+    assert "access" not in read.tags
+
+
+def address(stored: Session, run: Run, query: str = "") -> str:
+    return address_of_test(run.id, make.known_test(stored, NAME), query=query)
+
+
+async def test_expectations_stand_beside_the_log(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:
+    async with own_site.client() as client:
+        answer = await client.get(address(stored, runs[1]))
+    assert answer.status_code == 200
+    sound(answer.text)
+    assert (
+        "Expected “R2 frobbed &lt;access&gt;”, the verifier&#39;s log says “R2 fribbed &lt;access&gt;”." in answer.text
+    )
+    assert '<span class="l hit" id="c1-L2">' in answer.text
+    assert '<span class="l miss" id="c1-L5">' in answer.text
+    assert 'href="#c1-L5">line 5</a>' in answer.text
+    assert "7: &lt;b&gt;" in answer.text
+    assert "before\n" not in answer.text
+
+
+async def test_another_boot_is_shown_by_its_log(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:
+    async with own_site.client() as client:
+        answer = await client.get(address(stored, runs[1], "boot=1&side=base"))
+        gone = await client.get(address(stored, runs[1], "boot=2"))
+    sound(answer.text)
+    assert "R2 frobbed" in answer.text
+    assert "EXPECTED" not in answer.text
+    assert gone.status_code == 404
+
+
+async def test_base_against_patched_folds_what_moved(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:
+    baseline, run = runs
+    async with own_site.client() as client:
+        folded = await client.get(address(stored, run, f"with={baseline.id}"))
+        exact = await client.get(address(stored, run, f"with={baseline.id}&exact=1"))
+    sound(folded.text)
+    sound(exact.text)
+    assert "<b>3 parts differ</b>" in folded.text
+    assert "instructions 6 → " in folded.text
+    assert "0xffff888001020304" in folded.text
+    assert "0xffff888011121314" not in folded.text
+    assert "0xffff888011121314" in exact.text
+    assert 'class="l left"' in folded.text
+
+
+async def test_the_same_output_is_said_to_be(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:
+    async with own_site.client() as client:
+        answer = await client.get(address(stored, runs[1], f"with={runs[1].id}"))
+    assert "<b>The same</b>" in answer.text
+
+
+async def test_a_log_that_is_gone_leaves_the_excerpt(own_site: Site, stored: Session) -> None:
+    run = make.add_run(stored)
+    make.add_results(stored, run, {NAME: Outcome.FAIL}, log_start=5, log_end=50)
+    make.add_results(stored, run, {"quiet": Outcome.PASS})
+    stored.commit()
+    async with own_site.client() as client:
+        answer = await client.get(address(stored, run))
+        quiet = await client.get(f"/runs/{run.id}/tests/test_progs/quiet")
+        against = await client.get(f"/runs/{run.id}/tests/test_progs/quiet?with={run.id}")
+    assert "an excerpt: the log is not kept" in answer.text
+    assert "expected 14" in answer.text
+    assert "a test that passes prints what it does only where the judge runs it alone" in quiet.text
+    assert "<b>Nothing to compare:</b>" in against.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/99999/tests/test_progs/x",
+        "/runs/{run}/tests/test_progs/nothing",
+        "/runs/{run}/tests/test_maps/{name}",
+        "/runs/{run}/tests/test_progs/{name}%00",
+        "/runs/{run}/tests/test_progs/{name}?ordinal=1",
+        "/runs/{run}/tests/test_progs/{name}?with=99999",
+    ],
+)
+async def test_what_is_not_there(own_site: Site, stored: Session, runs: tuple[Run, Run], path: str) -> None:
+    async with own_site.client() as client:
+        answer = await client.get(path.format(run=runs[1].id, name=NAME))
+    assert answer.status_code == 404
