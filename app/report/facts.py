@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.domain.outcome import ChangeClass, Verdict
 from app.report.patches import PatchFacts
+from app.report.reproduce import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +51,18 @@ class BuildError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
-    """The revision before (its label), and the tests blamed: on that one only, on this one only, on both."""
+    """The revision before (its label), and the tests blamed: on that one only, on this one only, on both.
+
+    `unknown` were blamed on that one, and what became of them is not known; `caveats` are sentences on what else may be
+    the cause of a difference.
+    """
 
     label: str
     fixed: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     still_broken: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,4 +126,5 @@ class ReportFacts:
     since: Since | None = None
     replaces: Verdict | None = None
     patches: PatchFacts | None = None
+    recipe: Recipe | None = None
     contact: str = ""

@@ -14,6 +14,8 @@ from app.domain.prerequisite import AppliedFirst
 from app.report.layout import one_line
 
 MAX_FIRST = 8
+MAX_MAILED = 3
+WIDTH = 66
 TEST_PROGS, VERISTAT = "test_progs", "veristat"
 LORE = "https://lore.kernel.org/"
 NOT_NARROWED = frozenset({"core_reloc", "core_reloc_btfgen", "btf_split"})
@@ -21,6 +23,8 @@ NOT_NARROWED = frozenset({"core_reloc", "core_reloc_btfgen", "btf_split"})
 
 # test_progs reads these in the argument of -a as patterns, or as the end of a name.
 _PATTERN = frozenset("*?[],")
+_NUMBERED = re.compile(r" #\d+$")
+_SHELL_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 _FUNCTION = re.compile(r"[A-Za-z0-9_]{1,120}")
 
 
@@ -64,9 +68,12 @@ class Step:
 
 
 def chosen(name: str) -> str:
-    """Return the argument of test_progs' -a that runs a test; its whole file's where the name would be a pattern."""
+    """Return the argument of test_progs' -a that runs a test; all subtests where the name would be a pattern.
+
+    So it is where the name ends in a number that we gave to the second of one name.
+    """
     whole, _, sub = name.partition("/")
-    return whole if _PATTERN.intersection(sub) or not sub else name
+    return whole if not sub or _PATTERN.intersection(sub) or _NUMBERED.search(sub) else name
 
 
 def steps(recipe: Recipe, suite: str, tests: Sequence[str]) -> tuple[Step, ...]:
@@ -89,9 +96,31 @@ def line(recipe: Recipe, suite: str, tests: Sequence[str]) -> str:
 
 
 def pasted(recipe: Recipe, suite: str, tests: Sequence[str]) -> tuple[str, ...]:
-    """Return all steps as the lines of one command."""
+    """Return all steps as the lines of one command, which fit a mail but for words that are longer than that."""
     *first, last = _commands(recipe, suite, tests)
-    return (*(f"{command} && \\" for command in first), last)
+    return tuple(each for command in (*(f"{one} && \\" for one in first), last) for each in _wrapped(command))
+
+
+def _wrapped(command: str) -> list[str]:
+    """Break a command at blanks that are in no quotes; what is before a break ends in a backslash."""
+    lines = [""]
+    for word in _SHELL_WORD.findall(command):
+        if lines[-1].strip() and len(lines[-1]) + len(word) > WIDTH:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return lines
+
+
+def mailed(recipe: Recipe, tests: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the lines of a mail that show the first of some tests (suite, name) again, and where the others are.
+
+    Where there is none, because the kernel complained in no test, all of test_progs is run.
+    """
+    suite = tests[0][0] if tests else TEST_PROGS
+    shown = [name for its_suite, name in tests if its_suite == suite][:MAX_MAILED]
+    others = [f"# for each of the others: {recipe.url}"] if len(tests) > len(shown) else []
+    return [*pasted(recipe, suite, shown), *others]
 
 
 def _commands(recipe: Recipe, suite: str, tests: Sequence[str]) -> list[str]:
@@ -162,7 +191,8 @@ def _selftests(suite: str, tests: Sequence[str]) -> list[Step]:
     options = "O=$D/out OUTPUT=$D/bpf VMLINUX_BTF=$D/out/vmlinux SKIP_DOCS=1"
     enter, build = "cd tools/testing/selftests/bpf", f'make -sj"$(nproc)" {options} {made}'
     tops = list(dict.fromkeys(test.partition("/")[0] for test in tests))
-    if not suite.startswith(TEST_PROGS) or NOT_NARROWED & {*tops} or not all(map(_FUNCTION.fullmatch, tops)):
+    known = tops and all(map(_FUNCTION.fullmatch, tops)) and not NOT_NARROWED & {*tops}
+    if not suite.startswith(TEST_PROGS) or not known:
         return [Step(purpose="Build the selftests", commands=(enter, build))]
     narrow = (
         enter,

@@ -12,19 +12,17 @@ from app.domain.sentence import plural
 from app.report import layout
 from app.report.facts import BlamedTest, Complaint, ReportFacts, Since
 from app.report.patches import patches_text
+from app.report.reproduce import mailed
 
 MAX_TESTS = 10
 MAX_COMPLAINTS = 3
 MAX_ERRORS = 3
-MAX_COMMANDS = 5
 MAX_FIRST = 8
 TOOLS = ("gcc", "clang", "lld", "pahole", "qemu")
 HOST = "x86_64"
 BUILD_ALL = "make bzImage && make -C tools/testing/selftests/bpf"
 NOBODYS = "No patch of the series touches this:"
 HEADINGS = {ChangeClass.REGRESSION: "Regressions", ChangeClass.NEW_FAILURE: "New tests that fail"}
-# test_progs reads these in the argument of -a as patterns, or as the end of a name.
-_PATTERN = frozenset("*?[],")
 
 
 def report_text(facts: ReportFacts) -> str:
@@ -108,7 +106,12 @@ def _tools(facts: ReportFacts) -> str:
 def _since(since: Since | None) -> list[tuple[str, tuple[str, ...]]]:
     if since is None:
         return []
-    rows = [("fixed", since.fixed), ("broken", since.broken), ("still fail", since.still_broken)]
+    rows = [
+        ("fixed", since.fixed),
+        ("broken", since.broken),
+        ("still fail", since.still_broken),
+        ("not known", since.unknown),
+    ]
     return [(label, names) for label, names in rows if names]
 
 
@@ -135,7 +138,7 @@ def _commands(facts: ReportFacts) -> list[str]:
         return [*begin, _make(facts)]
     if facts.verdict is Verdict.DOES_NOT_BOOT:
         return [*begin, "make bzImage", "# then boot arch/x86/boot/bzImage in QEMU"]
-    return [*begin, BUILD_ALL, "# in the guest, in tools/testing/selftests/bpf", *_test_commands(facts)]
+    return mailed(facts.recipe, [(test.suite, test.name) for test in facts.tests]) if facts.recipe else begin
 
 
 def _first_commands(facts: ReportFacts) -> list[str]:
@@ -155,18 +158,6 @@ def _make(facts: ReportFacts) -> str:
     if path.suffix == ".c" and not path.is_absolute() and ".." not in path.parts:
         return f"make {_quoted(str(path.with_suffix('.o')))}"
     return "make bzImage"
-
-
-def _test_commands(facts: ReportFacts) -> list[str]:
-    commands = []
-    for test in facts.tests:
-        if test.suite != "test_progs":
-            commands.append(f"./{_quoted(test.suite)}")
-            continue
-        whole, _, sub = test.name.partition("/")
-        chosen = whole if _PATTERN.intersection(sub) or not sub else test.name
-        commands.append(f"./test_progs -a {_quoted(chosen)}")
-    return list(dict.fromkeys(commands))[:MAX_COMMANDS]
 
 
 def _quoted(word: str) -> str:

@@ -5,18 +5,17 @@ The evidence may be that of a worker of another version: what it lacks is left o
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db.models import Change, Revision, Run
-from app.db.queries.logs import step_with_log
 from app.db.queries.reports import changes_of_class
 from app.domain.outcome import ChangeClass, TestKey, Verdict
 from app.domain.verdict import Counts
 from app.report.facts import BlamedTest, BuildError, Complaint, First, Refusal, ReportFacts, Since, Tested
 from app.services.patch_facts import load_patch_facts
+from app.services.reproducing import config_url, load_recipe, public_source
 
 BLAMED = (ChangeClass.REGRESSION, ChangeClass.NEW_FAILURE)
 
@@ -37,7 +36,7 @@ def load_facts(
         sentence=run.sentence or "",
         tested=_tested(session, run, revision, tree_url=_tree_url(settings, run.tree)),
         urls=(f"{here}/runs/{run.id}", f"{here}/series/{revision.series_id}"),
-        config_url=_config_url(session, run, here),
+        config_url=config_url(session, settings, run),
         tests=tuple(_blamed(changes_of_class(session, run.id, BLAMED), reasons)),
         complaints=() if refusal or errors else tuple(_complaints(reasons)),
         refusal=refusal,
@@ -45,28 +44,15 @@ def load_facts(
         since=_since(evidence),
         replaces=replaces,
         patches=load_patch_facts(session, run.id),
+        recipe=load_recipe(session, settings, run, revision),
         contact=settings.lore.contact,
     )
 
 
-def _config_url(session: Session, run: Run, here: str) -> str:
-    """Return where the kernel's configuration is kept: the run's own, or where it was not built, its baseline's."""
-    for run_id in (run.id, run.baseline_id):
-        step_id = None if run_id is None else step_with_log(session, run_id, "config")
-        if step_id is not None:
-            return f"{here}/api/v1/steps/{step_id}/logs/config"
-    return ""
-
-
 def _tree_url(settings: Settings, name: str) -> str:
-    """Return where others get a tree: its git URL without credentials, or Debian's package; no path of this host."""
-    url = next((tree.url for tree in settings.trees if tree.name == name), "")
-    if url.startswith("debian:"):
-        return f"Debian's {url.removeprefix('debian:')}"
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https", "git"} or not parts.hostname:
-        return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """Return where others get a tree: its git URL, or the name of Debian's package."""
+    source = public_source(settings, name)
+    return f"Debian's {source.package}" if source.package else source.url
 
 
 def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) -> Tested:
@@ -147,7 +133,8 @@ def _since(evidence: Mapping[str, Any]) -> Since | None:
     since, label = evidence.get("since"), evidence.get("previous")
     if not since or not label:
         return None
-    fixed, broken, still = (
-        tuple(str(TestKey(**key)) for key in since.get(which, ())) for which in ("fixed", "broken", "still_broken")
-    )
-    return Since(label=label, fixed=fixed, broken=broken, still_broken=still)
+    found = {
+        which: tuple(str(TestKey(**key)) for key in since.get(which, ()))
+        for which in ("fixed", "broken", "still_broken", "unknown")
+    }
+    return Since(label=label, **found, caveats=tuple(since.get("caveats", ())))

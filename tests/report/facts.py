@@ -2,6 +2,7 @@
 
 from app.domain.outcome import ChangeClass, Verdict
 from app.report.facts import BlamedTest, BuildError, Complaint, Refusal, ReportFacts, Since, Tested
+from app.report.reproduce import Recipe
 
 BASE = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
 TOOLCHAIN = {"gcc": "12.2.0", "clang": "19.1.4", "lld": "19.1.4", "make": "4.3", "pahole": "1.24", "qemu": "7.2.15"}
@@ -56,6 +57,19 @@ REGRESSED = ReportFacts(
         accelerator="kvm",
         compared=1419,
         not_run=("xdp_bonding", "xdp_metadata"),
+    ),
+    recipe=Recipe(
+        run_id=812,
+        root_id="20260326-ringcount-v3-0@example.org",
+        version=3,
+        archive="https://lore.kernel.org/all",
+        tree_url="https://git.example.org/linux/bpf-next.git",
+        tree_ref="refs/heads/master",
+        base_commit=BASE,
+        config_url=CONFIG,
+        cpus=2,
+        memory_mb=2048,
+        url=URLS[0],
     ),
     urls=URLS,
     config_url=CONFIG,

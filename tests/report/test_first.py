@@ -25,7 +25,7 @@ def test_it_is_below_the_base_and_the_comparison_names_whose_patches_are_left_ou
 
 
 def test_it_is_applied_before_the_series_where_the_mail_says_how_to_see_it_again():
-    commands = report_text(replace(REGRESSED, tested=replace(REGRESSED.tested, first=FIRST))).splitlines()
+    commands = report_text(replace(REGRESSED, recipe=None, tested=replace(REGRESSED.tested, first=FIRST))).splitlines()
     applying = [line.strip() for line in commands if "b4 am" in line]
     assert applying == [
         "b4 am -o - 20260401-frob-v2-0@example.org | git am --3way",
@@ -36,6 +36,6 @@ def test_it_is_applied_before_the_series_where_the_mail_says_how_to_see_it_again
 
 def test_what_a_mail_names_cannot_leave_its_word():
     hostile = First(text="x\nGirl: y", message_ids=("a'; reboot #@example.org",))
-    text = report_text(replace(REGRESSED, tested=replace(REGRESSED.tested, first=(hostile,))))
+    text = report_text(replace(REGRESSED, recipe=None, tested=replace(REGRESSED.tested, first=(hostile,))))
     assert "first      x Girl: y\n" in text
     assert """b4 am -o - 'a'"'"'; reboot #@example.org' | git am --3way""" in text

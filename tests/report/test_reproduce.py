@@ -55,9 +55,9 @@ def test_script_line_and_pasted_command_are_the_same_steps() -> None:
     assert [each for each in script.splitlines() if each and not each.startswith("#")] == [
         "set -eu", "export LC_ALL=C", *commands,
     ]  # fmt: skip
-    assert (
-        " ".join(each.removesuffix("\\").rstrip() for each in reproduce.pasted(RECIPE, "test_progs", [TEST])) == line()
-    )
+    pasted = reproduce.pasted(RECIPE, "test_progs", [TEST])
+    assert " ".join(" ".join(pasted).replace("\\ ", " ").split()) == line()
+    assert all(len(each) <= 70 for each in pasted if len(each.split()) > 2 and "'" not in each)
     assert subprocess.run(["sh", "-n"], input=script, text=True, check=False).returncode == 0
     assert "# It was built with gcc 12.2.0, clang 19.1.4." in script
 
@@ -103,6 +103,7 @@ def test_debians_source() -> None:
         ("test_progs", "bpf_iter", "./test_progs -a bpf_iter;"),
         ("test_progs", "verifier_x/a, b", "./test_progs -a verifier_x;"),
         ("test_progs", "verifier_x/[a]*", "./test_progs -a verifier_x;"),
+        ("test_progs", "verifier_x/same name #2", "./test_progs -a verifier_x;"),
         ("test_progs-no_alu32", "bpf_iter/ksym", "./test_progs-no_alu32 -a bpf_iter/ksym;"),
         ("test_verifier", "add+sub+mul", "./test_verifier;"),
         ("test_maps", "test_htab", "./test_maps;"),
@@ -183,3 +184,16 @@ def test_only_what_the_test_names_is_left(tmp_path: Path) -> None:
         "prog_tests/iter.c", "progs/iter_ksym.c", "progs/iter_task.c", "progs/late.c", "progs/atomics.c",
         "progs/linked1.c", "progs/shared.h",
     }  # fmt: skip
+
+
+def test_a_mail_shows_the_first_three_of_a_suite_and_says_where_the_others_are() -> None:
+    many = [("test_progs", f"bpf_iter/{number}") for number in range(4)]
+    lines = reproduce.mailed(RECIPE, [*many[:2], ("veristat", "x.bpf.o/y"), *many[2:]])
+    assert "./test_progs -a bpf_iter/0 -a bpf_iter/1 -a bpf_iter/2;" in lines[-2]
+    assert lines[-1] == "# for each of the others: https://reroll.example.org/runs/812"
+    assert all(each.endswith(" \\") for each in lines[:-2])
+
+
+def test_a_kernel_that_complains_in_no_test_is_tried_with_all_of_them() -> None:
+    *_, last = reproduce.mailed(RECIPE, [])
+    assert last.strip() == "'./test_progs; echo b >/proc/sysrq-trigger'"

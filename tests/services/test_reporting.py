@@ -237,6 +237,7 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
         },
     }
     run = judged(session, posted(session), Verdict.REGRESSED, evidence=evidence)
+    make.add_log(session, make.add_step(session, run, Step.BUILD), "config", b"CONFIG_BPF=y\n")
     make.add_change(session, run, "bpf_iter/ksym", ChangeClass.REGRESSION, "base passed 3 of 3, patched failed 3 of 3")
     make.add_change(session, run, "ringcount/new", ChangeClass.NEW_FAILURE, "new with the series, failed 3 of 3")
     make.add_change(session, run, "xdp_bonding", ChangeClass.NOT_RUN)
@@ -254,7 +255,7 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
         "profile    bpf-quick, x86_64, QEMU (tcg)\n",
         "compared   41 tests with",
         "gone       gone\nnot run    1 test: xdp_bonding\nnot built  bpf_attr_size (its BPF program",
-        "  ./test_progs -a bpf_iter/ksym\n",
+        "'./test_progs -a bpf_iter/ksym -a ringcount/new; echo b >/proc/sysrq-trigger'\n",
     ):
         assert said in report.body, report.body
     assert "flaky" not in report.body
