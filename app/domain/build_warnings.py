@@ -21,7 +21,7 @@ _MAX_TEXT = 500
 _TOOLS = (
     re.compile(r"^(?:WARNING|Warning): (?P<text>(?P<tool>modpost): .+)$"),
     re.compile(r"^(?P<file>\S+): warning: (?P<text>(?P<tool>objtool): .+)$"),
-    re.compile(r"^WARN: (?P<text>(?P<tool>[\w-]+): .+)$"),
+    re.compile(r"^WARN: (?P<text>(?:(?P<tool>[\w-]+): )?.+)$"),
     re.compile(r"^(?:WARNING|Warning): (?P<text>Kernel ABI header at .+)$"),
     re.compile(r"^(?P<text>(?P<tool>die__\w+|btf_encoder__\w+|pahole): .+)$"),
     re.compile(r"^(?P<tool>(?:\S*/)?ld(?:\.\w+)?): warning: (?P<text>.+)$"),
