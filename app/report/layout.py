@@ -2,15 +2,15 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from app.domain.sentence import plural
+from app.domain.shortest import shortest
 
 WIDTH = 72
 LABEL_WIDTH = 11
 MAX_SENTENCE = 400
 MAX_ROW = 2000
-MAX_EXCERPT_LINES = 16
 MAX_LOG_LINE = 200
 MAX_NAMED = 8
 
@@ -18,9 +18,7 @@ MAX_NAMED = 8
 _CONTROL = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
-_FAILED = re.compile(r":FAIL:|^(?:EXPECTED|WRONG LINE|UNEXPECTED)\b|\berror: ")
 _GLUE = "\ue000"  # of the private use area: no space to anyone
-_PASSED = re.compile(r"^\S+:PASS:")
 
 
 def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
@@ -54,31 +52,18 @@ def _wrap(text: str, first: str, rest: str) -> str:
 
 
 def log(text: str) -> str:
-    """Return the lines of a log that matter, indented: what failed and what led there; what is left out is said.
-
-    Lines of checks that passed are dropped (tools/testing/selftests/bpf/test_progs.h).
-    """
-    plain = (_CONTROL.sub("?", line).expandtabs().rstrip() for line in text.split("\n"))
-    lines = [_cut(line) for line in plain if line and not _PASSED.match(line)]
-    shown, at = [], 0
-    for number in _telling(lines):
-        shown += [f"    [{plural(number - at, 'line')}]"] if number > at else []
-        shown.append(f"    {lines[number]}")
-        at = number + 1
-    return "\n".join([*shown, f"    [{plural(len(lines) - at, 'more line')}]"] if at < len(lines) else shown)
+    """Return the lines of a log that matter, indented (app.domain.shortest); what is left out is said."""
+    plain = "\n".join(_cut(_CONTROL.sub("?", line).expandtabs().rstrip()) for line in text.split("\n"))
+    found = shortest(plain)
+    shown = []
+    for piece in found.pieces:
+        shown += [f"    [{plural(piece.skipped, 'line')}]"] if piece.skipped else []
+        shown += [f"    {line}" for line in piece.lines]
+    return "\n".join([*shown, f"    [{plural(found.skipped, 'more line')}]"] if found.skipped else shown)
 
 
 def _cut(line: str) -> str:
     return line if len(line) <= MAX_LOG_LINE else f"{line[:MAX_LOG_LINE]}..."
-
-
-def _telling(lines: Sequence[str]) -> list[int]:
-    """Return which lines to show: those that say what failed, and while there is room those before, else the first."""
-    said = [number for number, line in enumerate(lines) if _FAILED.search(line)][: MAX_EXCERPT_LINES // 2]
-    first = said[0] if said and said[0] >= MAX_EXCERPT_LINES else 0
-    room = MAX_EXCERPT_LINES - len(said)
-    around = range(first - room, first) if first else (number for number in range(len(lines)) if number not in said)
-    return sorted({*said, *list(around)[:room]})
 
 
 def names(items: Iterable[str], most: int = MAX_NAMED) -> str:

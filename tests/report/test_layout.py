@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.domain.shortest import MOST_LINES
 from app.report import layout
 
 
@@ -25,9 +26,9 @@ def test_what_failed_at_the_end_of_a_long_log_is_not_cut_off() -> None:
 
     lines = shown("\n".join(log))
 
-    assert lines[0] == "[487 lines]"
-    assert lines[-3:] == ["=============", "MATCHED    SUBSTR: 'a'", "EXPECTED   SUBSTR: 'b'"]
-    assert len(lines) == 1 + layout.MAX_EXCERPT_LINES
+    assert lines[0] == "[486 lines]"
+    assert lines[-3:] == ["499: r0 = r1", "MATCHED    SUBSTR: 'a'", "EXPECTED   SUBSTR: 'b'"]
+    assert len(lines) == 1 + MOST_LINES
 
 
 def test_a_failure_in_the_middle_is_shown_with_what_is_around_it() -> None:
@@ -39,13 +40,14 @@ def test_a_failure_in_the_middle_is_shown_with_what_is_around_it() -> None:
 def test_gaps_are_said_in_their_place() -> None:
     log = ["a:FAIL:one", *["x"] * 100, "a:FAIL:two", "end"]
 
-    assert shown("\n".join(log)) == ["a:FAIL:one", *["x"] * 14, "[86 lines]", "a:FAIL:two", "[1 more line]"]
+    gone = ["[86 lines]", *["x"] * 5, "a:FAIL:two", "[1 more line]"]
+    assert shown("\n".join(log)) == ["a:FAIL:one", *["x"] * 9, *gone]
 
 
 def test_a_thousand_failures_are_as_short_as_one() -> None:
     lines = shown("\n".join(f"{number}:FAIL:x" for number in range(1000)))
 
-    assert len(lines) <= layout.MAX_EXCERPT_LINES + 1
+    assert len(lines) <= MOST_LINES + 1
     assert lines[0] == "0:FAIL:x"
     assert lines[-1] == "[984 more lines]"
 
