@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from app.db.models import Report, ReportState, Run, RunState, Step, Thread
+from app.db.queries.patch_trials import open_checks
 from app.domain.outcome import Outcome, Verdict
 from app.domain.outcome import Step as StepName
 
-STEPS = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS, StepName.JUDGE)
+STEPS = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS, StepName.JUDGE, StepName.PATCHES)
 STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "red",
@@ -35,7 +36,10 @@ class StepView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """One run: its label (`base` for the baseline), steps of its newest attempts by name, and what came of it."""
+    """One run: its label (`base` for the baseline), steps of its newest attempts by name, and what came of it.
+
+    `trying`: its patches are still to be tried one by one; the mail comes after that.
+    """
 
     run_id: int
     label: str
@@ -47,6 +51,7 @@ class RunView:
     mail_id: str | None
     mail_text: str
     seconds: float
+    trying: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ class Snapshot:
     def finished(self) -> bool:
         """Whether every run has ended and every mail is out."""
         return bool(self.runs) and all(
-            one.state is RunState.DONE and one.mail not in {ReportState.QUEUED, ReportState.SENDING}
+            one.state is RunState.DONE and not one.trying and one.mail not in {ReportState.QUEUED, ReportState.SENDING}
             for one in self.runs
         )
 
@@ -74,7 +79,8 @@ def snapshot(session: Session) -> Snapshot:
     for step in session.scalars(select(Step).order_by(Step.id)):
         steps[step.run_id][step.name] = _step_view(step)
     reports = {one.run_id: one for one in session.scalars(select(Report))}
-    views = [_run_view(run, steps[run.id], reports.get(run.id)) for run in runs]
+    trying = open_checks(session, [run.id for run in runs])
+    views = [_run_view(run, steps[run.id], reports.get(run.id), trying=run.id in trying) for run in runs]
     views.sort(key=lambda one: (one.label != "base", one.label))
     return Snapshot(
         runs=tuple(views),
@@ -89,7 +95,7 @@ def _step_view(step: Step) -> StepView:
     return StepView(name=step.name, outcome=step.outcome, seconds=seconds, summary=step.summary or "")
 
 
-def _run_view(run: Run, steps: dict[StepName, StepView], report: Report | None) -> RunView:
+def _run_view(run: Run, steps: dict[StepName, StepView], report: Report | None, *, trying: bool) -> RunView:
     return RunView(
         run_id=run.id,
         label=run.revision.label if run.revision else "base",
@@ -101,6 +107,7 @@ def _run_view(run: Run, steps: dict[StepName, StepView], report: Report | None) 
         mail_id=report.message_id if report else None,
         mail_text=report.body if report else "",
         seconds=sum(one.seconds for one in steps.values()),
+        trying=trying,
     )
 
 

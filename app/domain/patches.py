@@ -77,7 +77,13 @@ class Finding:
         if self.kind is FindingKind.TESTS:
             return f"{_begun(named)} breaks {_some(self.tests)}{mended.replace('mends', 'repairs')}"
         where = f": {self.place or self.what}" if self.place or self.what else ""
+        if self.kind is FindingKind.BUILD and self.until is None:
+            return f"{_begun(named)} is the first that does not build{where}"
         return f"{_begun(named)} {self.kind} on its own{mended}{where}"
+
+    def said_in(self, sentence: str) -> bool:
+        """Whether a verdict that the whole does not build names the very patch."""
+        return self.kind is FindingKind.BUILD and self.until is None and f"patch {self.position} (" in sentence
 
 
 def finding_of(stored: Mapping[str, Any]) -> Finding:
@@ -119,7 +125,8 @@ def with_patches(label: str, whole: Said, findings: Sequence[Finding], *, warnin
     if builds and whole.verdict is Verdict.CLEAN:
         verdict = Verdict.DOES_NOT_BUILD
         parts = [f"{label} does not build patch by patch, though as a whole it does."]
-    parts += [f"{one.sentence}." for one in sorted(findings, key=_weight)[:MOST_NAMED]]
+    told = [one for one in sorted(findings, key=_weight) if not one.said_in(whole.sentence)]
+    parts += [f"{one.sentence}." for one in told[:MOST_NAMED]]
     if warnings:
         parts.append(f"Patch {first_warned} brings {_counted(warnings)}.")
     return Said(verdict=verdict, sentence=" ".join(parts))

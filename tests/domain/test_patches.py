@@ -95,5 +95,15 @@ def test_what_is_whole_in_the_end_and_warnings_are_said_and_turn_nothing_red():
     )
 
 
+def test_a_whole_that_does_not_build_is_not_said_to_be_mended():
+    """The judge names the patch that owns the error; it is said again only where it is another one that fails first."""
+    first = Finding(kind=FindingKind.BUILD, position=3, title="bpf: Frob", earliest=3, place="a.c:1: no")
+    named = Said(verdict=Verdict.DOES_NOT_BUILD, sentence="v3 does not build: patch 3 (bpf: Frob), a.c:1: no.")
+    assert with_patches("v3", named, [first], warnings=0, first_warned=0) == named
+    other = Said(verdict=Verdict.DOES_NOT_BUILD, sentence="v3 does not build: patch 5 (bpf: Use), a.c:1: no.")
+    said = with_patches("v3", other, [first], warnings=0, first_warned=0)
+    assert said.sentence == f"{other.sentence} Patch 3 (bpf: Frob) is the first that does not build: a.c:1: no."
+
+
 def test_nothing_found_changes_nothing():
     assert with_patches("v3", CLEAN, [], warnings=0, first_warned=0) == CLEAN
