@@ -43,12 +43,17 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
-    """The revision before, by its label, and the tests blamed on that one only, on this one only, on both."""
+    """The revision before, by its label, and the tests blamed on that one only, on this one only, on both.
+
+    `unknown` were blamed on that one, and what became of them is not known; `caveats` say what else may be the cause.
+    """
 
     label: str
     fixed: Sequence[str]
     broken: Sequence[str]
     still_broken: Sequence[str]
+    unknown: Sequence[str]
+    caveats: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +136,15 @@ def _reasons(stored: Any) -> list[Named]:  # noqa: ANN401 - JSON
 
 def _since(stored: Mapping[str, Any]) -> Since | None:
     since = _dict(stored.get("since"))
-    fixed, broken, still = (
-        [_text(one.get("name")) for one in _dicts(since.get(key))] for key in ("fixed", "broken", "still_broken")
-    )
-    if not (fixed or broken or still):
+    lists = {
+        key: [_text(one.get("name")) for one in _dicts(since.get(key))]
+        for key in ("fixed", "broken", "still_broken", "unknown")
+    }
+    if not any(lists.values()):
         return None
-    return Since(label=_text(stored.get("previous")), fixed=fixed, broken=broken, still_broken=still)
+    told = since.get("caveats")
+    caveats = [_text(one) for one in told[:MOST]] if isinstance(told, list) else []
+    return Since(label=_text(stored.get("previous")), **lists, caveats=caveats)
 
 
 def _dict(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - JSON

@@ -245,7 +245,9 @@ def _since(judged: Judged) -> SincePart | None:
     }
     here = (judged.run.tree, judged.run.base_commit)
     same = None if before is None else (before.tree, before.base_commit) == here
-    return SincePart(label=label, run_id=before.id if before else None, same_base=same, **lists)
+    return SincePart(
+        label=label, run_id=before.id if before else None, same_base=same, **lists, caveats=since.get("caveats", [])
+    )
 
 
 def _patches(check: PatchCheck | None) -> PatchesPart | None:

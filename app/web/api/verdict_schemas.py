@@ -181,7 +181,8 @@ class SincePart(Part):
     fixed: list[TestShape]
     broken: list[TestShape]
     still_broken: list[TestShape]
-    unknown: list[TestShape] = Field(description="blamed there, and without a result here")
+    unknown: list[TestShape] = Field(description="blamed there, and it is not known what became of them")
+    caveats: list[str] = Field(description="what else may be the cause of a difference, in sentences")
 
 
 class PatchesPart(Part):
