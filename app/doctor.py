@@ -11,6 +11,7 @@ from rich.table import Table
 
 from app.config import Settings
 from app.db.embedded import find_binaries
+from app.disk_use import disk_use
 from app.errors import InfrastructureError
 from workers.adapters.accelerator import PLACE, Accelerators, Answer
 from workers.adapters.kbuild import Builder
@@ -75,6 +76,7 @@ async def report(settings: Settings) -> int:
     )
     console.print(table)
     await _show_accelerator(console, settings)
+    _show_disk_use(console, settings)
     console.print(f"state: {settings.state_dir}  caches: {settings.cache_dir} ({_free(settings.cache_dir)})")
     return 1 if missing else 0
 
@@ -95,6 +97,15 @@ async def _version(tool: Tool) -> str | None:
         return None
     found = VERSION.search(output.decode("utf-8", "replace"))
     return found.group() if found else "there"
+
+
+def _show_disk_use(console: Console, settings: Settings) -> None:
+    table = Table(title="disk", title_justify="left")
+    for name in ("what", "where", "size"):
+        table.add_column(name, justify="right" if name == "size" else "left")
+    for use in disk_use(settings):
+        table.add_row(use.what, use.where, "does not answer" if use.size is None else f"{use.size / 1e9:.1f} GB")
+    console.print(table)
 
 
 def _kernel_source() -> str | None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from app.db.models import Attempt, Change, Report, Result, Run, RunState
+from app.db.models import Attempt, Change, Report, Result, Run, RunState, Test
 from app.db.queries import logs as log_queries
 from app.db.queries import results as result_queries
 from app.db.queries import runs as queries
@@ -17,7 +17,10 @@ from app.db.queries.paging import Window
 from app.db.queries.reports import report_of_run
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.errors import NotFoundError, SubmissionError
+from app.report.reproduce import Recipe
+from app.services.reproducing import load_recipe
 from app.services.rerun import rerun
+from app.web.again import Again, again
 from app.web.downloads import Download, downloads
 from app.web.evidence import Evidence, Named, named, read_evidence
 from app.web.forms import Fields
@@ -111,6 +114,7 @@ class RunPage:
     report: Report | None
     downloads: Sequence[Download]
     statement: Statement | None
+    recipe: Recipe | None
     tried: TriedPatches | None = None
     outcomes: Sequence[Outcome] = tuple(Outcome)
     kinds: Sequence[ChangeClass] = tuple(ChangeClass)
@@ -123,6 +127,15 @@ class RunPage:
         return f"Run {self.run.id}: {revision.series.title} {revision.label}" if revision else f"Baseline {self.run.id}"
 
     @property
+    @property
+    def profile(self) -> Sequence[tuple[str, str]]:
+        """What the profile said that it was executed with."""
+        return profile_words(self.run.evidence.get("profile"))
+
+    def again(self, test: Test) -> Again | None:
+        """How a test is seen again; None where no kernel was built."""
+        return again(self.recipe, test)
+
     def live(self) -> bool:
         """Whether there is more to come."""
         return self.run.state is not RunState.DONE or (self.tried is not None and self.tried.open)
@@ -219,6 +232,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         tried=tried_patches(session, run),
         downloads=downloads(list_artifacts(session, run.id), settings_of(request).artifacts),
         statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
+        recipe=load_recipe(session, settings_of(request), run, run.revision),
         if run.sentence
         else None,
     )
