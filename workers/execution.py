@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from app.config import ProfileSettings
@@ -30,6 +30,11 @@ async def execute(context: Context, recorder: Recorder, job: Job) -> Findings:
         FencedError: another attempt has taken this run over.
     """
     profile = _profile(context, job)
+    found = await _work_through(context, recorder, job, profile)
+    return replace(found, facts={**found.facts, "profile": profile.model_dump(mode="json")})
+
+
+async def _work_through(context: Context, recorder: Recorder, job: Job, profile: ProfileSettings) -> Findings:
     tree = context.tree(job.tree)
     base = Base(commit=job.base_commit, reason=job.base_reason)
     async with AsyncExitStack() as held:

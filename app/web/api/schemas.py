@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
 
 from app.db.models import AttemptKind, MessageKind, ReportState, RunState, ThreadState
 from app.domain.attestation import Check, Scheme
@@ -272,6 +272,11 @@ class RunShape(RunLine):
     """A run with what it did; `applied_first` is what its series needs, and in its baseline as well."""
 
     applied_first: list[PrerequisiteShape]
+    profile_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        validation_alias=AliasPath("evidence", "profile"),
+        description="the profile as it was when the run was executed, with all that it inherits; empty before",
+    )
     toolchain: dict[str, Any]
     attempts: list[AttemptShape]
     steps: list[StepShape]

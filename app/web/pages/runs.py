@@ -28,6 +28,7 @@ from app.web.pages.lists import Pager, pager
 from app.web.pages.run_parts import StepRow, step_rows
 from app.web.pages.run_patches import TriedPatches, tried_patches
 from app.web.parameters import Config, Id, OrAny, Read, Words, Write, settings_of
+from app.web.profile_words import profile_words
 from app.web.render import render
 from app.web.security import SignedIn
 from app.web.words import (
@@ -113,8 +114,8 @@ class RunPage:
     uses: Sequence[queries.BaselineUse]
     report: Report | None
     downloads: Sequence[Download]
-    statement: Statement | None
     recipe: Recipe | None
+    statement: Statement | None
     tried: TriedPatches | None = None
     outcomes: Sequence[Outcome] = tuple(Outcome)
     kinds: Sequence[ChangeClass] = tuple(ChangeClass)
@@ -127,7 +128,6 @@ class RunPage:
         return f"Run {self.run.id}: {revision.series.title} {revision.label}" if revision else f"Baseline {self.run.id}"
 
     @property
-    @property
     def profile(self) -> Sequence[tuple[str, str]]:
         """What the profile said that it was executed with."""
         return profile_words(self.run.evidence.get("profile"))
@@ -136,6 +136,7 @@ class RunPage:
         """How a test is seen again; None where no kernel was built."""
         return again(self.recipe, test)
 
+    @property
     def live(self) -> bool:
         """Whether there is more to come."""
         return self.run.state is not RunState.DONE or (self.tried is not None and self.tried.open)
@@ -231,8 +232,8 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         report=report_of_run(session, run.id),
         tried=tried_patches(session, run),
         downloads=downloads(list_artifacts(session, run.id), settings_of(request).artifacts),
-        statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
         recipe=load_recipe(session, settings_of(request), run, run.revision),
+        statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
         if run.sentence
         else None,
     )
