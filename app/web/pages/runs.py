@@ -28,6 +28,7 @@ from app.web.pages.lists import Pager, pager
 from app.web.pages.run_parts import StepRow, step_rows
 from app.web.pages.run_patches import TriedPatches, tried_patches
 from app.web.parameters import Config, Id, OrAny, Read, Words, Write, settings_of
+from app.web.profile_words import profile_words
 from app.web.render import render
 from app.web.security import SignedIn
 from app.web.words import (
@@ -125,6 +126,11 @@ class RunPage:
         """The run and whose it is."""
         revision = self.run.revision
         return f"Run {self.run.id}: {revision.series.title} {revision.label}" if revision else f"Baseline {self.run.id}"
+
+    @property
+    def profile(self) -> Sequence[tuple[str, str]]:
+        """What the profile said that it was executed with."""
+        return profile_words(self.run.evidence.get("profile"))
 
     def again(self, test: Test) -> Again | None:
         """How a test is seen again; None where no kernel was built."""
