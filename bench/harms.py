@@ -8,11 +8,12 @@ as it has to be.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -25,25 +26,45 @@ from tests.harms.running import Court, Judged, base_texts, court, mails_of
 from tests.harms.series import Expected, Harm
 
 console = Console(width=180, highlight=False, soft_wrap=True)
+Ways = tuple[tuple[str, ...], str]
+"""Fragments of configuration, and what is done with each patch."""
+
+PLAIN: Ways = ((), "build")
 CLEAN = Expected(verdict="clean", not_said=("regresses", "complain"))
 
 
 async def run(harms: Sequence[Harm], *, with_nulls: bool, keep: Path | None) -> int:
-    """Run the chosen ones one after the other; return how many were not judged as they deserve."""
+    """Run the chosen ones one after the other; return how many were not judged as they deserve.
+
+    Those that want to be tested in the same ways share one database, archive and worker.
+    """
+    wrong = 0
+    alike = list(dict.fromkeys([*(_ways(harm) for harm in harms), *([PLAIN] if with_nulls else [])]))
+    for ways in alike:
+        async with _court(ways, keep) as there:
+            for harm in (one for one in harms if _ways(one) == ways):
+                judged = await there.judged(harm.name, await mails_of(harm), runs=harm.runs)
+                wrong += await _say(there, harm.name, harm.story, harm.expected, judged, keep)
+            if with_nulls and ways == PLAIN:
+                wrong += await _nulls(there, keep)
+    return wrong
+
+
+def _ways(harm: Harm) -> Ways:
+    return harm.config, harm.patches
+
+
+@contextlib.asynccontextmanager
+async def _court(ways: Ways, keep: Path | None) -> AsyncIterator[Court]:
     state = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))  # short enough for a Unix socket's path
     state.chmod(0o711)
-    wrong = 0
     try:
-        async with court(state) as there:
-            for harm in harms:
-                judged = await there.judged(harm.name, await mails_of(harm), runs=harm.runs)
-                wrong += _say(harm.name, harm.story, harm.expected, judged, keep)
-            wrong += await _nulls(there, keep) if with_nulls else 0
+        async with court(state, config=ways[0], patches=ways[1]) as there:
+            yield there
     finally:
         if keep:
-            shutil.copytree(state / "logs", keep / "logs", dirs_exist_ok=True)
+            shutil.copytree(state / "logs", keep / "-".join(("logs", ways[1], *ways[0])), dirs_exist_ok=True)
         shutil.rmtree(state, ignore_errors=True)
-    return wrong
 
 
 async def _nulls(there: Court, keep: Path | None) -> int:
@@ -53,11 +74,13 @@ async def _nulls(there: Court, keep: Path | None) -> int:
     for number, patch in enumerate(patches, start=1):
         name = f"null-{number}"
         mails = post(name, f"Null {number}", f"Nil{number} Null", [patch], texts)
-        wrong += _say(name, patch.subject, CLEAN, await there.judged(name, mails), keep)
+        wrong += await _say(there, name, patch.subject, CLEAN, await there.judged(name, mails), keep)
     return wrong
 
 
-def _say(name: str, story: str, expected: Expected, runs: Sequence[Judged], keep: Path | None) -> int:
+async def _say(
+    there: Court, name: str, story: str, expected: Expected, runs: Sequence[Judged], keep: Path | None
+) -> int:
     """Print one row and what is wrong; return 1 if anything is."""
     found = surprises(expected, runs)
     last = runs[-1]
@@ -70,6 +93,8 @@ def _say(name: str, story: str, expected: Expected, runs: Sequence[Judged], keep
         console.print(f"      - {one}", markup=False)
     if keep:
         _keep(keep / name, runs)
+        for label, log in (await there.logs(last.run)).items():
+            (keep / name / f"{label}.log").write_text(log)
     return bool(found)
 
 

@@ -60,11 +60,11 @@ async def measure_revision(*, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid(), apart=b"multiprocessing") as peak:
         Path(folder).chmod(0o711)
         async with _warm(Path(folder)) as world:
-            hand = await _apart(world, Path(folder) / "hand")
+            hand = await apart(world, Path(folder) / "hand")
             for number in range(1, rounds + 1):
                 pipeline.append(await _by_pipeline(world))
                 console.print(f"  round {number}: pipeline {pipeline[-1]:.1f} s ({_summary(world)})")
-                seconds, summary = await _by_hand(world, hand)
+                seconds, summary = await by_hand(world, hand)
                 by_hand.append(seconds)
                 console.print(f"  round {number}: by hand  {seconds:.1f} s ({summary})")
     ratio = statistics.median(pipeline) / statistics.median(by_hand)
@@ -125,7 +125,7 @@ class Hand:
     root: Path
 
 
-async def _apart(world: World, place: Path) -> Hand:
+async def apart(world: World, place: Path) -> Hand:
     """Prepare in a process of its own, whose memory is the measurement's and not the product's."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as other:
         return await asyncio.get_running_loop().run_in_executor(other, _prepare, world.use, world.run_id, place)
@@ -178,7 +178,7 @@ def _base(world: World) -> Base:
         return Base(commit=run.base_commit, reason=run.base_reason)
 
 
-async def _by_hand(world: World, hand: Hand) -> tuple[float, str]:
+async def by_hand(world: World, hand: Hand) -> tuple[float, str]:
     """Run the script on fresh copies of the base's objects; return its seconds without the copying, and the summary."""
     copies = hand.place / "copies"
     shutil.rmtree(copies, ignore_errors=True)

@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from app.config import LoreSettings, MailMode, MailSettings, Settings, TreeSettings, settings
 from app.db.embedded import Cluster
@@ -24,7 +25,8 @@ TREE = TreeSettings(name="linux-6.12", url="debian:linux-source-6.12")
 WANTED_PORT = 8000
 LIST = "bpf-example@lists.example.org"
 PROFILE = "demo"
-"""The default profile, but that each patch is only built on its own: a demo is to be over soon."""
+ONLY_BUILT = MappingProxyType({"patches": "build"})
+"""In the demo each patch is only built on its own: it is to be over soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,12 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(state: Path, mails: Iterable[bytes]) -> AsyncIterator[World]:
+async def running(
+    state: Path, mails: Iterable[bytes], *, profile: Mapping[str, object] = ONLY_BUILT
+) -> AsyncIterator[World]:
     """Run it below `state` with `mails` in the archive, until the block ends; nothing is left running then.
+
+    `profile` is what differs from the default profile.
 
     Raises:
         InfrastructureError: a part does not start; says where its output is.
@@ -53,7 +59,7 @@ async def running(state: Path, mails: Iterable[bytes]) -> AsyncIterator[World]:
         archive = stack.enter_context(Archive(state / "archive").serving())
         archive.add(*mails)
         smtp_port = stack.enter_context(delivering(state / "archive", state / "mail"))
-        use = _settings(state, origin=archive.origin, smtp_port=smtp_port)
+        use = _settings(state, origin=archive.origin, smtp_port=smtp_port, profile=profile)
         stack.enter_context(_handed_down(use))
         logs = state / "logs"
         async with Supervisor([database_service(Cluster(state / "postgres"))], logs=logs) as below:
@@ -70,7 +76,7 @@ async def running(state: Path, mails: Iterable[bytes]) -> AsyncIterator[World]:
             engine.dispose()
 
 
-def _settings(state: Path, *, origin: str, smtp_port: int) -> Settings:
+def _settings(state: Path, *, origin: str, smtp_port: int, profile: Mapping[str, object]) -> Settings:
     """Return the product's settings, with everything on loopback."""
     port = free_port() if _taken(WANTED_PORT) else WANTED_PORT
     ours = settings()
@@ -82,7 +88,7 @@ def _settings(state: Path, *, origin: str, smtp_port: int) -> Settings:
         listen_port=port,
         lore=LoreSettings(origin=origin, pause=timedelta(0), cache_for=timedelta(0)),
         trees=(TREE,),
-        profiles={PROFILE: ours.profiles[ours.default_profile].model_copy(update={"patches": "build"})},
+        profiles={PROFILE: ours.profiles[ours.default_profile].model_copy(update=profile)},
         default_profile=PROFILE,
         mail=MailSettings(mode=MailMode.SEND, port=smtp_port, to=(LIST,)),
     )

@@ -185,7 +185,11 @@ HARMS = (
         story="patch 3 does not build without patch 6: nobody can bisect across it",
         author="Beth Seeder",
         harmful={3: SEED_RENAMED, 6: SEED_DECLARED},
-        expected=Expected(verdict="clean", patches=(3,), said=("not build",)),
+        expected=Expected(
+            verdict="does not build",
+            patches=(3,),
+            said=("though as a whole it does", "patch 6 mends it", "no member named .odd_seed"),
+        ),
     ),
     Harm(
         name="boot-panic",
@@ -243,7 +247,14 @@ HARMS = (
         expected=Expected(
             verdict="regressed",
             blamed={"map_kptr/mark_ref_as_untrusted_or_null": 7},
-            may_blame=("map_kptr/*", "verifier_*", "rcu_read_lock*", "nested_trust*", "percpu_alloc*"),
+            may_blame=(
+                "map_kptr/*",
+                "verifier_*",
+                "rcu_read_lock*",
+                "nested_trust*",
+                "percpu_alloc*",
+                "test_verifier/*",
+            ),
             said=("rcu_ptr_or_null_", "rcu_protected_ptr_or_null_"),
         ),
     ),
@@ -328,7 +339,13 @@ HARMS = (
         story="patch 3 breaks a test and patch 6 mends it",
         author="Oda Honest",
         harmful={3: LAX, 6: STRICT},
-        expected=Expected(verdict="clean", patches=(3, 6), said=("bloom_filter_map",), not_said=("regresses",)),
+        patches="test",
+        expected=Expected(
+            verdict="clean",
+            patches=(3, 6),
+            said=("atch 3 .* breaks bloom_filter_map; patch 6 repairs it",),
+            not_said=("regresses",),
+        ),
     ),
     Harm(
         name="two-culprits",

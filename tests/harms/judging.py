@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from tests.harms.running import Judged
 from tests.harms.series import LENGTH, Expected
@@ -36,11 +37,16 @@ def _blame(expected: Expected, judged: Judged) -> Iterator[str]:
 
 
 def first_bad(judged: Judged, test: str) -> int | None:
-    """Return the position of the patch that the API names for a blamed test."""
-    for one in judged.verdict["blamed"]:
-        if one["name"] == test:
-            return (one.get("first_bad") or {}).get("position")
+    """Return the position of the patch that the API names as the first bad one for a test; None if it is not sure."""
+    for one in findings(judged):
+        if one["kind"] == "first bad patch" and test in one["tests"] and one["earliest"] == one["position"]:
+            return int(one["position"])
     return None
+
+
+def findings(judged: Judged) -> list[dict[str, Any]]:
+    """Return what trying each patch on its own has shown, as the API has it."""
+    return (judged.verdict.get("patches") or {}).get("findings", [])
 
 
 def _classes(expected: Expected, runs: Sequence[Judged]) -> Iterator[str]:
@@ -58,8 +64,8 @@ def _mail(expected: Expected, judged: Judged) -> Iterator[str]:
     said = " ".join(judged.mails[-1].split())
     whole = f"{judged.verdict['sentence']} {said}"
     for position in sorted({*expected.patches, *expected.blamed.values()}):
-        if not re.search(rf"\b{position}/{LENGTH}\b", said):
-            yield f"the mail does not name patch {position}/{LENGTH}"
+        if not re.search(rf"\b[Pp]atch {position}\b|\b{position}/{LENGTH}\b", said):
+            yield f"the mail does not name patch {position}"
     yield from (f"neither sentence nor mail says {one!r}" for one in expected.said if not re.search(one, whole))
     for one in expected.not_said:
         match = re.search(one, whole)

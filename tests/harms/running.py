@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import mailbox
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,13 @@ class Court:
         self._world.archive.add(*mails)
         started = time.monotonic()
         await self._post("/threads", {"reference": message_id(name, 0)})
-        await self._at_rest(started)
+        await at_rest(self._world)
         revision = await self._revision(message_id(name, 0))
         done = [await self._judged(revision, time.monotonic() - started)]
         for _ in range(runs - 1):
             started = time.monotonic()
             await self._post(f"/revisions/{revision}/runs", {})
-            await self._at_rest(started)
+            await at_rest(self._world)
             done.append(await self._judged(revision, time.monotonic() - started))
         return done
 
@@ -76,17 +76,17 @@ class Court:
         """Return what the API answers."""
         return (await self._client.get(f"/api/v1{path}", params=query)).raise_for_status().json()
 
+    async def logs(self, run: Mapping[str, Any]) -> dict[str, str]:
+        """Return the logs of a run's steps, by attempt, step and name."""
+        found = {}
+        for step in run["steps"]:
+            for log in await self.get(f"/steps/{step['id']}/logs"):
+                text = (await self._client.get(f"/api/v1/steps/{step['id']}/logs/{log['name']}")).text
+                found[f"{step['attempt']}-{step['name']}-{log['name']}"] = text
+        return found
+
     async def _post(self, path: str, body: dict[str, Any]) -> None:
         (await self._client.post(f"/api/v1{path}", json=body)).raise_for_status()
-
-    async def _at_rest(self, started: float) -> None:
-        """Wait until the queue is empty: every run judged, every patch looked at, every mail sent."""
-        while time.monotonic() < started + PATIENCE_S:
-            with self._world.sessions() as session:
-                if not session.scalar(_UNDER_WAY):
-                    return
-            await asyncio.sleep(POLL_S)
-        raise TimeoutError(f"the queue is not empty after {PATIENCE_S} s; see {self._world.use.state_dir / 'logs'}")
 
     async def _revision(self, root_id: str) -> int:
         found = (await self.get("/series", q=root_id))["items"]
@@ -115,10 +115,30 @@ class Court:
         return [found[one] for one in wanted if one in found]
 
 
+async def at_rest(world: World) -> None:
+    """Wait until the queue is empty: every run judged, every patch looked at, every mail sent.
+
+    Raises:
+        TimeoutError: that took more than an hour.
+    """
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        with world.sessions() as session:
+            if not session.scalar(_UNDER_WAY):
+                return
+        await asyncio.sleep(POLL_S)
+    raise TimeoutError(f"the queue is not empty after {PATIENCE_S} s; see {world.use.state_dir / 'logs'}")
+
+
 @contextlib.asynccontextmanager
-async def court(state: Path) -> AsyncIterator[Court]:
-    """Run the product below `state`, with an empty archive; nothing is left running afterwards."""
-    async with running(state, ()) as world:
+async def court(state: Path, *, config: Sequence[str] = (), patches: str = "test") -> AsyncIterator[Court]:
+    """Run the product below `state`, with an empty archive; nothing is left running afterwards.
+
+    `config` names fragments beside those of the default profile; `patches` is as in a profile.
+    """
+    ours = settings()
+    profile = {"patches": patches, "config": (*ours.profiles[ours.default_profile].config, *config)}
+    async with running(state, (), profile=profile) as world:
         with world.sessions.begin() as session:
             token = tokens.create(session, "harms")
         headers = {"Authorization": f"Bearer {token}"}

@@ -6,7 +6,8 @@ from tests.harms.judging import surprises
 from tests.harms.running import Judged
 from tests.harms.series import Expected
 
-BLAMED = {"name": "map_kptr/x", "class": "regression", "reason": "base passed 3 of 3", "first_bad": {"position": 7}}
+BLAMED = {"name": "map_kptr/x", "class": "regression", "reason": "base passed 3 of 3"}
+FIRST = {"kind": "first bad patch", "position": 7, "earliest": 7, "tests": ["map_kptr/x", "dynptr/y"]}
 EXPECTED = Expected(
     verdict="regressed",
     blamed={"map_kptr/x": 7},
@@ -14,11 +15,12 @@ EXPECTED = Expected(
     not_said=("not run",),
     may_blame=("dynptr/*",),
 )
-MAIL = "v1 regresses 1 test: map_kptr/x. Patch\n7/8 is the first bad one; it wants 'rcu_'."
+MAIL = "v1 regresses 1 test: map_kptr/x. The first bad patch is patch\n7 (bpf: X): map_kptr/x fails. It wants 'rcu_'."
 
 
-def judged(verdict="regressed", blamed=(BLAMED,), mails=(MAIL,), changes=()):
+def judged(verdict="regressed", blamed=(BLAMED,), mails=(MAIL,), changes=(), findings=(FIRST,)):
     document = {"verdict": verdict, "sentence": "v1 regresses 1 test: map_kptr/x.", "blamed": list(blamed)}
+    document["patches"] = {"findings": list(findings)}
     return Judged(run={}, verdict=document, changes=tuple(changes), mails=tuple(mails), seconds=60)
 
 
@@ -34,10 +36,11 @@ def test_what_is_right_is_no_surprise():
         ({"verdict": "clean"}, "the verdict is clean, not regressed"),
         ({"blamed": ()}, "map_kptr/x is not blamed"),
         ({"blamed": [BLAMED, BLAMED | {"name": "ringbuf"}]}, "ringbuf is blamed"),
-        ({"blamed": [BLAMED | {"first_bad": {"position": 6}}]}, "on patch 6, not on patch 7"),
-        ({"blamed": [BLAMED | {"first_bad": None}]}, "on patch None, not on patch 7"),
+        ({"findings": [FIRST | {"position": 6, "earliest": 6}]}, "on patch 6, not on patch 7"),
+        ({"findings": [FIRST | {"earliest": 5}]}, "on patch None, not on patch 7"),
+        ({"findings": []}, "on patch None, not on patch 7"),
         ({"mails": ()}, "there was no mail"),
-        ({"mails": [MAIL.replace("7/8", "17/8")]}, "does not name patch 7/8"),
+        ({"mails": [MAIL.replace("7 (", "17 (")]}, "does not name patch 7"),
         ({"mails": [MAIL.replace("rcu_", "rcu")]}, "neither sentence nor mail says"),
         ({"mails": [f"{MAIL} 3 tests were\nnot run."]}, "sentence or mail says 'not run'"),
     ],

@@ -1,0 +1,33 @@
+"""Two of the seeded harms through the whole line: a machine that is killed, and what is mended on the way.
+
+`python -m bench.harms` runs all of them, and ten revisions that are innocent.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.harms.catalogue import HARMS
+from tests.harms.judging import surprises
+from tests.harms.running import court, mails_of
+
+pytestmark = [pytest.mark.kernel, pytest.mark.anyio]
+
+
+@pytest.fixture
+def state():
+    """A folder whose path is short enough for a Unix socket, and open to PostgreSQL's user."""
+    folder = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def test_the_killer_and_what_is_mended_are_named_with_test_and_patch(state):
+    async with court(state) as there:
+        for name in ("oops", "mended"):
+            harm = next(one for one in HARMS if one.name == name)
+            judged = await there.judged(harm.name, await mails_of(harm))
+            assert surprises(harm.expected, judged) == [], (judged[-1].verdict["sentence"], judged[-1].mails)
