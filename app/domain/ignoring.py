@@ -36,12 +36,15 @@ class Ignore:
         """The entry in short, to follow "ignored": "until 2026-12-01, ann@example.org sees to it: flakes under TCG"."""
         return f"until {self.expires_at:%Y-%m-%d}, {self.owner} sees to it: {self.reason}"
 
-    def covers(self, key: TestKey, *, tree: str, profile: str) -> bool:
-        """Tell whether a failure of this test is ignored."""
-        narrowed = ((self.suite, key.suite), (self.tree, tree), (self.profile, profile))
-        if any(wanted is not None and wanted != found for wanted, found in narrowed):
+    def names(self, key: TestKey) -> bool:
+        """Tell whether the entry is about this test, in whichever tree and profile."""
+        if self.suite not in {None, key.suite}:
             return False
         return any(_compiled(self.pattern).fullmatch(name) for name in (key.name, key.name.partition("/")[0]))
+
+    def covers(self, key: TestKey, *, tree: str, profile: str) -> bool:
+        """Tell whether a failure of this test is ignored."""
+        return self.tree in {None, tree} and self.profile in {None, profile} and self.names(key)
 
 
 def ignored(entries: Iterable[Ignore], keys: Iterable[TestKey], *, tree: str, profile: str) -> Mapping[TestKey, Ignore]:

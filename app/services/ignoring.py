@@ -76,6 +76,12 @@ def ignored_now(session: Session, keys: Iterable[TestKey], *, tree: str, profile
     return ignored(entries, keys, tree=tree, profile=profile)
 
 
+def in_force_for(session: Session, key: TestKey, *, now: datetime) -> list[Ignore]:
+    """Return the entries in force that name a test, whatever tree or profile they are narrowed to."""
+    entries = [_entry(row) for row in queries.in_force(session, now)]
+    return [one for one in entries if one.names(key)]
+
+
 def _entry(row: Row) -> Ignore:
     return Ignore(
         id=row.id,

@@ -10,12 +10,14 @@ from app.web.api import (
     logs,
     mail,
     messages,
+    outputs,
     patch_trials,
     reproduce,
     results,
     review,
     runs,
     series,
+    test_history,
     threads,
     verdict,
 )
@@ -39,10 +41,12 @@ for part in (
     patch_trials,
     runs,
     results,
+    outputs,
     logs,
     artifacts,
     reproduce,
     ignores,
     verdict,
+    test_history,
 ):
     router.include_router(part.router)

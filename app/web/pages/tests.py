@@ -11,10 +11,12 @@ from app.db.models import Test
 from app.db.queries import tests as queries
 from app.db.queries.paging import Window
 from app.errors import NotFoundError
+from app.services.test_history import TestHistory, load_history
 from app.web.pages.lists import Pager, pager
-from app.web.parameters import Id, Read, Words
+from app.web.parameters import Id, Now, Read, Words
 from app.web.render import render
-from app.web.words import Chip, class_chip, outcome_chip
+from app.web.steadiness import steadiness
+from app.web.words import Chip, Statement, class_chip, outcome_chip
 
 router = APIRouter(include_in_schema=False)
 PER_PAGE = 100
@@ -53,8 +55,8 @@ class TestPage:
     test: Test
     rows: Sequence[PastRow]
     pager: Pager
-    failed_on_base: int
-    ran_on_base: int
+    history: TestHistory
+    statement: Statement
     place: str = "tests"
 
     @property
@@ -82,14 +84,14 @@ def list_tests(
 
 @router.get("/tests/{test_id}")
 def show_test(
-    test_id: Id, request: Request, session: Read, page: Annotated[int, Query(ge=1, le=100_000)] = 1
+    test_id: Id, request: Request, session: Read, now: Now, page: Annotated[int, Query(ge=1, le=100_000)] = 1
 ) -> HTMLResponse:
     """Show what a test did in each run, the newest first."""
     test = queries.get_test(session, test_id)
     if test is None:
         raise NotFoundError(f"there is no test {test_id}")
     found = queries.history(session, test_id, Window(page=page, limit=PER_PAGE))
-    failed, ran = queries.base_counts(session, [test_id]).get(test_id, (0, 0))
+    lately = load_history(session, test, now=now)
     rows = [
         PastRow(
             past=past,
@@ -99,6 +101,6 @@ def show_test(
         for past in found.items
     ]
     context = TestPage(
-        test=test, rows=rows, pager=pager(request, found), failed_on_base=failed, ran_on_base=ran
+        test=test, rows=rows, pager=pager(request, found), history=lately, statement=steadiness(lately)
     )  # fmt: skip
     return render(request, "tests/show.html", context)

@@ -1,0 +1,96 @@
+"""How one test fell out lately: on unpatched trees, base by base, and with patches."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.db.models import Test
+from app.db.queries.history import Seen, on_patched, on_unpatched
+from app.domain.flake import History, read_history
+from app.domain.ignoring import Ignore
+from app.domain.outcome import TestKey
+from app.services.ignoring import in_force_for
+from app.services.precedents import WINDOW, sightings
+
+MOST_SEEN = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnBase:
+    """What the test did on one unpatched tree; `seen` are the results, the oldest first."""
+
+    commit: str
+    prerequisites: int
+    seen: tuple[Seen, ...]
+
+    @property
+    def failures(self) -> int:
+        """How many failed."""
+        return sum(one.outcome.failed for one in self.seen)
+
+    @property
+    def last(self) -> Seen:
+        """The newest result."""
+        return self.seen[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InProfile:
+    """What the test did in one tree and profile, as a judge reads it; the base seen last comes first in `bases`."""
+
+    tree: str
+    profile: str
+    history: History
+    bases: tuple[OnBase, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestHistory:
+    """What the test did since then; `failed` and `ran` count the own boots of revisions' runs.
+
+    `ignored` are the entries in force that cover it, in some tree or profile.
+    """
+
+    __test__ = False  # pytest: not a test case
+
+    since: datetime
+    profiles: tuple[InProfile, ...]
+    failed: int
+    ran: int
+    ignored: tuple[Ignore, ...]
+
+
+def load_history(session: Session, test: Test, *, now: datetime) -> TestHistory:
+    """Return what a test did within the window that judges look at."""
+    since = now - WINDOW
+    seen = on_unpatched(session, [test.id], since=since, most=MOST_SEEN)
+    by_profile: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    for one in seen:
+        by_profile[one.tree, one.profile].append(one)
+    failed, ran = on_patched(session, test.id, since=since)
+    key = TestKey(suite=test.suite, name=test.name)
+    return TestHistory(
+        since=since,
+        profiles=tuple(_in_profile(*where, found) for where, found in sorted(by_profile.items())),
+        failed=failed,
+        ran=ran,
+        ignored=tuple(in_force_for(session, key, now=now)),
+    )
+
+
+def _in_profile(tree: str, profile: str, seen: Sequence[Seen]) -> InProfile:
+    by_base: dict[tuple[str, tuple[str, ...]], list[Seen]] = defaultdict(list)
+    for one in seen:
+        by_base[one.base_commit, one.prerequisites].append(one)
+    bases = [
+        OnBase(commit=commit, prerequisites=len(first), seen=tuple(found)) for (commit, first), found in by_base.items()
+    ]
+    return InProfile(
+        tree=tree,
+        profile=profile,
+        history=read_history(sightings(seen)),
+        bases=tuple(sorted(bases, key=lambda base: base.last.run_id, reverse=True)),
+    )

@@ -1,0 +1,88 @@
+"""How a test fell out lately: what its page says in words and figures, and the same over REST."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.domain.outcome import Outcome
+from tests import factories as make
+from tests.example import ITER
+from tests.factories import NOW
+from tests.web.conftest import Site
+from tests.web.pages.shape import shape
+
+pytestmark = pytest.mark.anyio
+NAME = "map_kptr/refcounted"
+
+
+def add_history(session: Session, name: str = NAME) -> int:
+    """Insert baselines on three bases, the oldest of them out of the window, and the judge's own boots of one."""
+    for number, (base, ago, word) in enumerate(
+        [("c", 100, "F"), ("a", 30, "P"), ("b", 20, "F"), ("b", 19, "P"), ("b", 18, "P"), ("d", 10, "P")]
+    ):
+        run = make.add_run(session, base_commit=base * 40, started=NOW - timedelta(days=ago))
+        run.created_at = NOW - timedelta(days=ago)
+        make.add_results(session, run, {name: Outcome.FAIL if word == "F" else Outcome.PASS})
+        assert number < 6
+    judged = make.add_run(session, make.add_revision(session, make.add_series(session)), base_commit="d" * 40)
+    make.add_results(session, judged, {name: Outcome.FAIL})
+    make.add_results(session, judged, {name: Outcome.PASS}, boot=1, on_base=True)
+    other = make.add_run(session, base_commit="a" * 40, profile="bpf-full")
+    make.add_results(session, other, {name: Outcome.SKIP})
+    session.commit()
+    return make.known_test(session, name).id
+
+
+async def got(site: Site, path: str) -> Any:
+    async with site.client() as client:
+        answer = await client.get(f"/api/v1{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_the_figures_are_those_that_a_judge_reads(own_site: Site, stored: Session) -> None:
+    found = await got(own_site, f"/tests/{add_history(stored)}/history")
+    (unpatched,) = found["unpatched"]
+    assert (unpatched["failures"], unpatched["runs"], unpatched["broken"]) == (1, 6, 0)
+    assert (unpatched["tree"], unpatched["profile"]) == ("bpf-next", "bpf-quick")
+    assert unpatched["low"] < 1 / 6 < unpatched["high"]
+    bases = [(one["base_commit"][0], one["failures"], one["runs"]) for one in unpatched["bases"]]
+    assert bases == [("d", 0, 2), ("b", 1, 3), ("a", 0, 1)]
+    assert (found["patched_failures"], found["patched_runs"], found["ignored_by"]) == (1, 1, [])
+
+
+async def test_the_page_says_it_in_words_and_run_by_run(own_site: Site, stored: Session) -> None:
+    make.add_ignore(stored, "map_kptr", reason="<i>races")
+    page = await shape(own_site, f"/tests/{add_history(stored)}")
+    assert "Flaky: it failed 1 of 6 runs of unpatched trees (3\N{EN DASH}56 %), bpf-next with bpf-quick." in page.words
+    assert "bbbbbbbbbbbb ✗ fail in run" in page.words
+    assert "1 of 3 19 d ago" in page.words or "1 of 3 18 d ago" in page.words
+    assert "With patches, of whatever series: failed 1 of 1 run in ninety days." in page.words
+    assert "Ignored until 2026-05-14, ann@example.org sees to it: <i>races" in page.words
+    assert "/ignores?pattern=map_kptr/refcounted&suite=test_progs" in page.values("href")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ("PP", "Steady: it passed in all 2 runs of unpatched trees in ninety days."),
+        ("P", "Steady: it passed in its only run of unpatched trees"),
+        ("FF", "Broken on the base: it never passed on eeeeeeeeeeee."),
+        ("", "It has not run on an unpatched tree in ninety days."),
+    ],
+)
+async def test_what_a_history_says(own_site: Site, stored: Session, outcomes: str, said: str) -> None:
+    test = make.known_test(stored, "fresh")
+    for letter in outcomes:
+        run = make.add_run(stored, base_commit="e" * 40)
+        make.add_results(stored, run, {"fresh": Outcome.FAIL if letter == "F" else Outcome.PASS})
+    stored.commit()
+    assert said in (await shape(own_site, f"/tests/{test.id}")).words
+
+
+async def test_the_example_s_test_has_a_history(site: Site) -> None:
+    async with site.client() as client:
+        tests = (await client.get("/tests", params={"name": ITER})).text
+    assert "/ignores" in tests
