@@ -143,10 +143,11 @@ def list_differing(session: Session, run_ids: Sequence[int], limit: int) -> Diff
     changes = session.scalars(
         select(Change)
         .options(joinedload(Change.test))
-        .where(Change.run_id.in_(run_ids), tuple_(Change.test_id, Change.ordinal).in_(places))
-    ).all()
+        .where(Change.run_id.in_(run_ids), Change.test_id.in_({row.test_id for row in rows}))
+    )
+    told = [one for one in changes if (one.test_id, one.ordinal) in places]
     return Differing(
-        changes=sorted(changes, key=lambda one: (places[one.test_id, one.ordinal], one.run_id)),
+        changes=sorted(told, key=lambda one: (places[one.test_id, one.ordinal], one.run_id)),
         total=rows[0].total if rows else 0,
         alike={(row.test_id, row.ordinal): row.alike - 1 for row in rows if row.total > limit},
     )
@@ -165,10 +166,9 @@ def page_changes(session: Session, run_id: int, kind: ChangeClass | None, window
     return paginate(session, statement.order_by(Change.kind, Test.suite, Test.name, Change.ordinal), window)
 
 
-def _own_boot(run_ids: Sequence[int]) -> ColumnElement[bool]:
+def _own_boot() -> ColumnElement[bool]:
     """What the attempt that counts saw in the run's own boot, for results joined with their runs."""
     return and_(
-        Result.run_id.in_(run_ids),
         Result.attempt == func.coalesce(Run.results_attempt, Run.newest_attempt),
         Result.boot == 0,
     )
@@ -181,23 +181,29 @@ def outcomes(session: Session, run_ids: Sequence[int], tests: Sequence[TestRef])
     statement = (
         select(Result.run_id, Result.test_id, Result.ordinal, Result.outcome)
         .join(Run, Run.id == Result.run_id)
-        .where(_own_boot(run_ids), tuple_(Result.test_id, Result.ordinal).in_(tests))
+        .where(_own_boot(), Run.id.in_(run_ids), Result.test_id.in_({test for test, _ in tests}))
     )
-    return {(run, (test, ordinal)): outcome for run, test, ordinal, outcome in session.execute(statement)}
+    wanted = set(tests)
+    found = session.execute(statement)
+    return {(run, (test, at)): outcome for run, test, at, outcome in found if (test, at) in wanted}
 
 
-def tallies(session: Session, run_ids: Sequence[int]) -> dict[int, dict[Outcome, int]]:
-    """Count the results of each run's own boot by outcome; sums over subtests are not counted again."""
-    counts: dict[int, dict[Outcome, int]] = {run_id: {} for run_id in run_ids}
+def tally(session: Session, run_id: int) -> dict[Outcome, int]:
+    """Count the results of a run's own boot by outcome; sums over subtests are not counted again."""
     statement = (
-        select(Result.run_id, Result.outcome, func.count())
+        select(Result.outcome, func.count())
         .join(Run, Run.id == Result.run_id)
-        .where(_own_boot(run_ids), Result.aggregate.is_(False))
-        .group_by(Result.run_id, Result.outcome)
+        .where(_own_boot(), Run.id == run_id, Result.aggregate.is_(False))
+        .group_by(Result.outcome)
     )
-    for run_id, outcome, number in session.execute(statement):
-        counts[run_id][outcome] = number
-    return counts
+    return dict(session.execute(statement).all())
+
+
+def sizes(session: Session, run_ids: Sequence[int]) -> dict[int, int]:
+    """Count the results of each run's own boot, without sums over subtests."""
+    counted = select(func.count()).where(Result.run_id == Run.id, _own_boot(), Result.aggregate.is_(False))
+    statement = select(Run.id, counted.correlate(Run).scalar_subquery()).where(Run.id.in_(run_ids))
+    return dict(session.execute(statement).all())
 
 
 def suites(session: Session, run_id: int) -> Sequence[str]:

@@ -212,7 +212,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
     )
     found = result_queries.list_results(session, run.id, wanted, Window(page=page, limit=RESULTS_PER_PAGE))
     counts = queries.change_counts(session, [run.id])[run.id]
-    tally = result_queries.tallies(session, [run.id])[run.id]
+    tally = result_queries.tally(session, run.id)
     evidence = read_evidence(run.evidence)
     return RunPage(
         run=run,

@@ -169,7 +169,7 @@ def _matrix(
     baselines = [run.baseline_id for _, run in reversed(shown) if run and run.baseline_id]
     baseline = current.baseline_id if current and current.baseline_id else next(iter(baselines), None)
     run_ids = [run.id for _, run in shown if run] + ([baseline] if baseline else [])
-    tallies = result_queries.tallies(session, run_ids)
+    sizes = result_queries.sizes(session, run_ids)
     refs = list(dict.fromkeys((one.test_id, one.ordinal) for one in differing.changes))
     facts = Facts(
         differing=differing,
@@ -177,8 +177,8 @@ def _matrix(
         on_base=test_queries.base_counts(session, [test for test, _ in refs]),
         baseline_id=baseline,
     )
-    columns = [Column(label=revision.label, run=run, tested=bool(run and tallies[run.id])) for revision, run in shown]
-    tests = max((sum(one.values()) for one in tallies.values()), default=0)
+    columns = [Column(label=revision.label, run=run, tested=bool(run and sizes[run.id])) for revision, run in shown]
+    tests = max(sizes.values(), default=0)
     return build_matrix(columns, facts), tests if any(
         column.tested and column.run and column.run.verdict for column in columns
     ) else 0

@@ -46,8 +46,9 @@ def test_filters(session: Session, run: Run, wanted: ResultFilter, names: list[s
 
 
 def test_a_tally_counts_each_test_once_and_only_in_its_own_boot(session: Session, run: Run) -> None:
-    counted = queries.tallies(session, [run.id])[run.id]
-    assert counted == {Outcome.PASS: 1, Outcome.FAIL: 1, Outcome.SKIP: 1}
+    assert queries.tally(session, run.id) == {Outcome.PASS: 1, Outcome.FAIL: 1, Outcome.SKIP: 1}
+    empty = make.add_run(session)
+    assert queries.sizes(session, [run.id, empty.id]) == {run.id: 3, empty.id: 0}
 
 
 def test_outcomes_by_run_and_test(session: Session, run: Run) -> None:
