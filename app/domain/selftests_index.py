@@ -61,14 +61,16 @@ class TreeIndex:
     """A tree's selftests: prog_tests files by name (`bpf_iter.c`), programs by stem (`bpf_iter_ksym`).
 
     `named` are the programs that the Makefile itself asks for; `included` says what each progs/*.c includes;
-    `suites` are those that its Makefile builds; `log_checks` are programs that ask for the verifier's log of states,
-    to check it; `asks` is what programs ask of the kernel (app.domain.fitness), of those that ask for anything.
+    `tolerant`: its Makefile can leave out what does not build. `suites` are those that it builds; `log_checks` are
+    programs that ask for the verifier's log of states, to check it; `asks` is what programs ask of the kernel
+    (app.domain.fitness), of those that ask for anything.
     """
 
     files: Mapping[str, TestFile]
     programs: frozenset[str]
     named: frozenset[str]
     included: Mapping[str, frozenset[str]]
+    tolerant: bool
     suites: frozenset[Suite]
     log_checks: frozenset[str]
     asks: Mapping[str, frozenset[str]]
@@ -131,6 +133,7 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         programs=programs,
         named=frozenset(light).union(*linked.values()) & programs,
         included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
+        tolerant="BPF_STRICT_BUILD" in makefile,
         suites=_suites(makefile),
         asks={stem: asked for stem in programs if (asked := needs_of_program(texts[f"progs/{stem}.c"]))},
         log_checks=frozenset(stem for stem in programs if "__log_level(" in texts[f"progs/{stem}.c"]),

@@ -6,12 +6,14 @@ packages rather than from a mirror, so that the libraries are those that test_pr
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +45,9 @@ TEXTS = {
 }
 LIBRARIES = ("libelf.so.1", "libz.so.1", "libzstd.so.1", "libcrypto.so.3", "libpcap.so.0.8", "libcap.so.2")
 LIBRARIES_TOO = ("libgcc_s.so.1", "libstdc++.so.6", "librt.so.1", "libpthread.so.0", "libdw.so.1", "libbpf.so.1")
+NEW = ".new-"
+UNUSED_S = 30 * 86400.0
+LEFT_S = 3600.0
 _LDD_S = timedelta(seconds=60)
 _COMPILE_S = timedelta(seconds=120)
 _LOADED = re.compile(r"^\s+(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
@@ -140,16 +145,25 @@ def _merged(path: str) -> str:
 def _write(folder: Path, entries: list[cpio.Entry]) -> tuple[Path, str]:
     """Write the archive under the digest of its content, where it does not lie yet; return both."""
     folder.mkdir(parents=True, exist_ok=True)
-    new = folder / f".new-{os.getpid()}"
     hashed = hashlib.sha256()
-    with new.open("wb") as target:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=NEW, delete=False) as target:
+        new = Path(target.name)
         for piece in cpio.pieces(entries):
             hashed.update(piece)
             target.write(piece)
     digest = hashed.hexdigest()[:16]
     path = folder / f"root-{digest}.cpio"
-    if path.exists() and path.stat().st_size == new.stat().st_size:
-        new.unlink()
-    else:
-        new.rename(path)
+    new.chmod(0o644)
+    new.rename(path)  # the same where it was there: it is young again
+    _clear(folder, but=path)
     return path, digest
+
+
+def _clear(folder: Path, *, but: Path) -> None:
+    """Delete roots that no worker has made for a month, and what workers that were killed left of theirs."""
+    for path in folder.iterdir():
+        left = path.name.startswith(NEW)
+        if path != but and (left or path.name.startswith("root-")):
+            with contextlib.suppress(FileNotFoundError):  # another worker was faster
+                if time.time() - path.stat().st_mtime > (LEFT_S if left else UNUSED_S):
+                    path.unlink()

@@ -36,6 +36,9 @@ FLAGS = (
     "HOSTCC=ccache gcc",
 )
 
+TOLERANT = "BPF_STRICT_BUILD=0"
+"""What does not build is left out of test_progs, where the tree's Makefile knows that."""
+
 # Keeps the mtimes. The .d files name skeletons for which there is no rule under that name ("No rule to make target
 # 'atomics.lskel.h'"), so a second make in the same output stops at them; without its .d file a .test.o would not follow
 # its skeleton. Both go; ccache has those that come out the same.
@@ -85,6 +88,11 @@ class Failures:
     tests: frozenset[str]
     programs: frozenset[str]
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any."""
+        return bool(self.tests or self.programs)
+
 
 def failures(output: bytes) -> Failures:
     """Read make's closing lines, such as `make: *** [Makefile:661: /build/selftests/x.test.o] Error 1`."""
@@ -93,6 +101,16 @@ def failures(output: bytes) -> Failures:
     for stem, kind in _FAILED.findall(output):
         (tests if kind == b"test.o" else programs).add(stem.decode())
     return Failures(tests=frozenset(tests), programs=frozenset(programs))
+
+
+def left_out(output: Path, kept: Iterable[str]) -> Failures:
+    """Return what a tolerant build (TOLERANT) left out of `output`, of the files that the scratch copy holds."""
+    sources = [Path(path) for path in kept if path.endswith(".c")]
+    made = {folder: {path.stem for path in sources if str(path.parent) == folder} for folder in ("prog_tests", "progs")}
+    return Failures(
+        tests=frozenset(stem for stem in made["prog_tests"] if not (output / f"{stem}.test.o").exists()),
+        programs=frozenset(stem for stem in made["progs"] if not (output / f"{stem}.bpf.o").exists()),
+    )
 
 
 def kept(paths: Iterable[str], selection: Selection) -> frozenset[str]:

@@ -54,6 +54,20 @@ $(OUTPUT)/%.skel.h: $(OUTPUT)/%.bpf.o
 """
 
 
+TOLERANT_MAKEFILE = """
+TESTS := $(notdir $(wildcard prog_tests/*.c))
+PROGS := $(notdir $(wildcard progs/*.c))
+OR := $(if $(filter 0,$(BPF_STRICT_BUILD)),|| true)
+$(OUTPUT)/test_progs: test_progs.c $(TESTS:%.c=$(OUTPUT)/%.test.o)
+	@echo STRICT is=$(BPF_STRICT_BUILD).
+	$(CC) -o $@ $(wildcard $^)
+$(OUTPUT)/%.test.o: prog_tests/%.c $(PROGS:%.c=$(OUTPUT)/%.skel.h)
+	$(CC) -I$(OUTPUT) -c $< -o $@ $(OR)
+$(OUTPUT)/%.skel.h: progs/%.c
+	($(CLANG) --target=bpf -O2 -c $< -o $(@:.skel.h=.bpf.o) && echo >$@) $(OR)
+"""
+
+
 def prog_test(name: str, *skeletons: str) -> str:
     return "".join(f'#include "{one}.skel.h"\n' for one in skeletons) + f"void test_{name}(void)\n{{\n}}\n"
 
@@ -196,6 +210,19 @@ async def test_revision_that_comes_first_has_the_base_built_from_the_base(yard):
     base, log = await yard.build("base")
     assert "COMPILED" not in log
     assert b"made of the base" in (base.folder / "vmlinux").read_bytes()
+
+
+async def test_a_tree_that_can_leave_out_what_does_not_build_is_asked_to_once(yard):
+    yard.upstream.write(f"{BPF}/Makefile", TOLERANT_MAKEFILE)
+    yard.break_base()
+    image, log = await yard.build("base")
+    assert (log.count("STRICT is=0."), log.count("STRICT is=.")) == (1, 1)
+    assert image.tests == ("good",)
+    reasons = dict(image.not_built)
+    assert reasons["bad_program"] == "progs/bad.c does not build on the base"
+    assert reasons["bad_test"] == "prog_tests/bad_test.c does not build on the base"
+    with pytest.raises(BuildFailedError):
+        await yard.build("patched", {f"{BPF}/prog_tests/good.c": "#include <no-such-header.h>\n" + prog_test("good")})
 
 
 async def test_hostile_build_harms_only_itself(yard):
