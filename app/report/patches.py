@@ -96,8 +96,10 @@ def _advice(facts: PatchFacts) -> str:
     said = []
     if facts.remarks:
         said.append(f"checkpatch has {plural(facts.remarks, 'remark')} on {_positions(facts.remarked)}")
-    if facts.missing:
-        said.append(f"get_maintainer names, and the mails did not go to: {layout.names(facts.missing, MOST_PEOPLE)}")
+    if len(facts.missing) > MOST_PEOPLE:
+        said.append(f"get_maintainer names {len(facts.missing):,} addresses that the mails did not go to")
+    elif facts.missing:
+        said.append(f"get_maintainer names, and the mails did not go to: {layout.names(facts.missing)}")
     return "; ".join(said)
 
 

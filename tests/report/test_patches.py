@@ -76,6 +76,13 @@ def test_that_it_could_not_be_tried_is_said_to_be_ours():
     assert "builds" not in said
 
 
+def test_many_whom_no_mail_went_to_are_counted():
+    many = tuple(f"Max {number} <max{number}@example.org>" for number in range(14))
+    assert patches_text(PatchFacts(built=1, missing=many), "").endswith(
+        "advice     get_maintainer names 14 addresses that the mails did not go\n           to"
+    )
+
+
 def test_many_warnings_are_counted():
     many = tuple(WarningOfPatch(position=1, text=f"a.c:{number}: w") for number in range(9))
     assert "    [4 more warnings]" in patches_text(PatchFacts(built=1, warnings=many), "")

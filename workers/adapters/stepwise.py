@@ -77,7 +77,8 @@ class Stepwise:
             BuildFailedError: it does not build.
             InfrastructureError: trouble of ours.
         """
-        planned, not_built = await self._twice(commit, tuple(Part), BOOTABLE, log)
+        await self._twice(commit, tuple(Part), BOOTABLE, log)
+        planned, not_built = await self._planned()
         async with self._builder.own_folder() as out:
             await pack(self._at(log), out)
             inputs = await self._builder.inputs(self._job.profile)
@@ -127,31 +128,31 @@ class Stepwise:
         await self._checkout.step(commit)
         return await advise(replace(self._job.begun(), folders=Folders(readable=self._base.folders)), patches)
 
-    async def _twice(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> _Plan:
+    async def _twice(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> None:
         try:
-            return await self._once(commit, parts, target, log)
+            await self._once(commit, parts, target, log)
         except BuildFailedError:
             log(b"reroll: building it again, upon the objects of the base\n")
             await self._place.leave()
             try:
-                return await self._once(commit, parts, target, log)
+                await self._once(commit, parts, target, log)
             except BuildFailedError:
                 await self._place.leave()  # a build that stopped half way is nothing to build upon
                 raise
 
-    async def _once(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> _Plan:
+    async def _once(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> None:
         fresh = await self._place.enter(self._builder, self._base)
         # Upon the base's objects what is as on the base need not be built, upon those of another commit it has to be.
         await (self._checkout.to(commit) if fresh else self._checkout.step(commit))
         job = self._at(log)
-        planned, not_built = await self._planned()
         if Part.KERNEL in parts or fresh:
-            await build_kernel(job, self._base, await self._checkout.changed(), target=target)
+            self._place.changed.update(await self._checkout.changed())
+            await build_kernel(job, self._base, tuple(self._place.changed), target=target)
         if Part.SELFTESTS in parts:
+            planned, not_built = await self._planned()
             wanted = planned.but(not_built)
             await build_selftests(job, wanted, self._place.kept)
             self._place.kept = wanted.kept
-        return planned, not_built
 
     async def _planned(self) -> _Plan:
         planned = await self._builder.plan(self._checkout, self._job.profile, self._files)
@@ -167,10 +168,15 @@ class Stepwise:
 
 @dataclass(slots=True, kw_only=True)
 class _Place:
-    """The layer in use, if one is, and which of the selftests' files its scratch copy holds."""
+    """The layer in use, if one is, and what was done in it.
+
+    `kept` are the selftests' files that its scratch copy holds, `changed` the paths in which any commit built in it
+    differs from the base.
+    """
 
     folders: Folders = field(default_factory=Folders)
     kept: frozenset[str] = frozenset()
+    changed: set[str] = field(default_factory=set)
     _held: contextlib.AsyncExitStack | None = None
 
     async def enter(self, builder: Builder, base: BaseBuilt) -> bool:
@@ -178,7 +184,8 @@ class _Place:
         if self._held is not None:
             return False
         held = contextlib.AsyncExitStack()
-        self.folders, self.kept = await held.enter_async_context(builder.layer(base)), base.kept
+        self.folders = await held.enter_async_context(builder.layer(base))
+        self.kept, self.changed = base.kept, set()
         self._held = held
         return True
 
