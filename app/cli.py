@@ -166,8 +166,8 @@ def inspect_thread(
 
 @inspect.command("results")
 def inspect_results(
-    file: Annotated[Path, typer.Argument(help="Output of test_progs, test_verifier, test_maps or TAP.")],
-    suite: Annotated[str, typer.Option(help="Which suite printed it.")] = "test_progs",
+    file: Annotated[Path, typer.Argument(help="Output of a suite or of a guest (.gz, .zst too).")],
+    suite: Annotated[str | None, typer.Option(help="Which suite printed it; told by its marks if not said.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
     """Print what is read of a suite's output."""
@@ -178,7 +178,7 @@ def inspect_results(
 
 @inspect.command("console")
 def inspect_console(
-    file: Annotated[Path, typer.Argument(help="A kernel's console.")],
+    file: Annotated[Path, typer.Argument(help="A kernel's console (.gz, .zst too).")],
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
     """Print the complaints found in a kernel's console."""

@@ -17,6 +17,8 @@ from app.errors import SubmissionError
 
 MAX_FILE = 512_000_000
 GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+PIECE = 1 << 16
 
 
 def show_thread(places: Sequence[str], *, as_json: bool) -> None:
@@ -44,20 +46,31 @@ def show_thread(places: Sequence[str], *, as_json: bool) -> None:
         typer.echo(f"{one['kind']}: {one['message_id']}: {one['reason']}")
 
 
-def show_results(file: Path, *, suite: str, as_json: bool) -> None:
-    """Print the results read from a suite's output."""
+def show_results(file: Path, *, suite: str | None, as_json: bool) -> None:
+    """Print the results read from a suite's output, or a guest's whole stream.
+
+    Raises:
+        SubmissionError: the file cannot be read.
+    """
     from app.domain.results_document import results_document
 
     document = results_document(_read(file), suite=suite)
+    suites = document.get("suites", [document])
+    if not any(one["results"] for one in suites):
+        typer.echo(f"{file}: no result of a test was found; --suite says whose output it is", err=True)
     if as_json:
         _print_json(document)
         return
-    for one in document["results"]:
+    for one in (result for each in suites for result in each["results"]):
         typer.echo(f"{one['outcome']:5} {one['name']}" + (f"  {one['message']}" if one["message"] else ""))
 
 
 def show_console(file: Path, *, as_json: bool) -> None:
-    """Print the complaints read from a console."""
+    """Print the complaints read from a console.
+
+    Raises:
+        SubmissionError: the file cannot be read.
+    """
     from app.domain.results_document import console_document
 
     document = console_document(_read(file))
@@ -84,19 +97,39 @@ def _bytes_of(place: str) -> bytes:
 
 def _read(file: Path) -> bytes:
     try:
-        data = file.read_bytes()
+        data = file.read_bytes() if file.stat().st_size <= MAX_FILE else None
     except OSError as error:
         raise SubmissionError(f"{file} cannot be read: {error.strerror}") from error
-    if not data.startswith(GZIP_MAGIC):
-        return data
-    try:
-        with gzip.open(file) as packed:
-            data = packed.read(MAX_FILE + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise SubmissionError(f"{file} is cut off or no gzip: {error}") from error
-    if len(data) > MAX_FILE:
-        raise SubmissionError(f"{file} unpacks to more than {MAX_FILE} bytes")
+    if data is not None and data.startswith(GZIP_MAGIC):
+        try:
+            with gzip.open(file) as packed:
+                data = packed.read(MAX_FILE + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise SubmissionError(f"{file} is cut off or no gzip: {error}") from error
+    elif data is not None and data.startswith(ZSTD_MAGIC):
+        data = _unpacked(file, data)
+    if data is None or len(data) > MAX_FILE:
+        raise SubmissionError(f"{file} holds more than {MAX_FILE} bytes; give a part of it")
     return data
+
+
+def _unpacked(file: Path, data: bytes) -> bytes:
+    """Return what zstd packed, in several frames perhaps; what is over MAX_FILE is left out but for a byte."""
+    import zstandard
+
+    found = bytearray()
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        while data and len(found) <= MAX_FILE:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            found += frame.decompress(data[:PIECE])
+            data = frame.unused_data + data[PIECE:]
+    except zstandard.ZstdError as error:
+        raise SubmissionError(f"{file} is cut off or no zstd: {error}") from error
+    if not frame.eof and len(found) <= MAX_FILE:
+        raise SubmissionError(f"{file} is cut off or no zstd: its last frame is not whole")
+    return bytes(found[: MAX_FILE + 1])
 
 
 def _print_json(document: Any) -> None:  # noqa: ANN401 - any JSON document

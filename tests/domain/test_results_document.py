@@ -19,6 +19,7 @@ def test_results() -> None:
             "skipped": 0,
             "crash": None,
             "dropped": 0,
+            "rest": "",
             "claimed": None,
         },
         "results": [
@@ -69,8 +70,11 @@ def test_a_guests_stream() -> None:
     )
     document = results_document(data)
     assert document["ready"]
-    assert [(each["suite"], len(each["results"]), each["ended"]) for each in document["suites"]] == [
-        ("test_maps", 2, False)
+    assert (document["suite"], len(document["results"]), document["ended"]) == ("test_maps", 2, False)
+    both = results_document(data + b'\n@@reroll {"event":"begin","suite":"test_progs"}\n#1       a:OK\n')
+    assert [(each["suite"], len(each["results"]), each["ended"]) for each in both["suites"]] == [
+        ("test_maps", 2, False),
+        ("test_progs", 1, False),
     ]
 
 

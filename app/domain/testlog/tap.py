@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from app.domain.outcome import Outcome, TestResult
-from app.domain.testlog.excerpt import Explanation, LogWindow
+from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, LogWindow, shorten
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import Span, SuiteEnd, SuiteParser
 
@@ -19,6 +19,7 @@ _RUNNER = re.compile(r"selftests: ([^:]+): (.+)")
 _MAX_DEPTH = 8
 _MAX_PENDING = 5000
 _MAX_TEXT = 4000
+_MAX_NAMED = 5
 
 
 class TapParser(SuiteParser):
@@ -72,9 +73,11 @@ class TapParser(SuiteParser):
             return []
         self._seen += 1
         nested = self._release(parent=name)
-        result = self._record(
-            name, outcome, aggregate=_sums_up(outcome, nested), why=self._why(outcome, remark), span=self._span(offset)
-        )
+        sums_up = _sums_up(outcome, nested)
+        why = self._why(outcome, remark)
+        if sums_up and why is not None and outcome.failed:
+            why = Explanation(message=_failed_ones(name, nested), detail=why.detail)
+        result = self._record(name, outcome, aggregate=sums_up, why=why, span=self._span(offset))
         return nested if result is None else [*nested, result]
 
     def _release(self, parent: str | None) -> list[TestResult]:
@@ -121,6 +124,14 @@ def _outcome(word: str, directive: str) -> tuple[Outcome, str | None]:
             return Outcome.PASS, None
         case _:
             return Outcome.FAIL, None
+
+
+def _failed_ones(name: str, nested: Sequence[TestResult]) -> str:
+    failed = [result.name.removeprefix(f"{name}/") for result in nested if result.outcome.failed]
+    more = f" and {len(failed) - _MAX_NAMED} more" if len(failed) > _MAX_NAMED else ""
+    return shorten(
+        f"{len(failed)} of {len(nested)} subtests failed: {', '.join(failed[:_MAX_NAMED])}{more}", MAX_MESSAGE
+    )
 
 
 def _sums_up(outcome: Outcome, nested: Sequence[TestResult]) -> bool:

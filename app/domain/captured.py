@@ -1,0 +1,42 @@
+"""A log as somebody captured it -> what the machine wrote: without colours, and without what a CI put before each line.
+
+Also tells which suite wrote it. Lines keep their numbers.
+"""
+
+import re
+
+SAMPLE = 1 << 20
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,1000}(?:\x07|\x1b\\)|[@-Z\\^_c=>78])")
+# As GitHub's logs of the BPF CI have it.
+_STAMPED = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?", re.MULTILINE)
+_PRINTK = re.compile(rb"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?", re.MULTILINE)
+
+# In this order: a kselftest runner's TAP may hold any of the others.
+_MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("kselftest", re.compile(rb"^(?:# )*K?TAP version \d+|\A\s*(?:ok|not ok|1\.\.)[ \d]", re.MULTILINE)),
+    ("veristat", re.compile(rb"^(?:file|file_name),(?:prog|prog_name),", re.MULTILINE)),
+    ("test_verifier", re.compile(rb"^#\d{1,9}/[pu] .{0,2000}(?:OK|FAIL|SKIP)", re.MULTILINE)),
+    ("test_progs", re.compile(rb"#\d{1,9}(?:/\d{1,9})? {1,9}[A-Za-z0-9_]{1,128}[:/].{0,2000}(?:OK|FAIL|SKIP|\))\s*$", re.MULTILINE)),
+    (
+        "test_maps",
+        re.compile(rb"^(?:\w+:(?:PASS|SKIP)$|test_maps: |\w+(?:\(\d+\))?:FAIL:|Fork \d+ tasks to )", re.MULTILINE),
+    ),
+)
+
+
+def plain(data: bytes, *, of_kernel: bool = False) -> bytes:
+    """Return what was captured without escape sequences and stamps; `of_kernel` keeps the kernel's own."""
+    if b"\x1b" in data:
+        data = _ESCAPES.sub(b"", data)
+    sample = data[:SAMPLE]
+    if _STAMPED.search(sample):
+        data = _STAMPED.sub(b"", data)
+    if not of_kernel and _PRINTK.search(sample):
+        data = _PRINTK.sub(b"", data)
+    return data
+
+
+def suite_of(data: bytes) -> str | None:
+    """Return which suite wrote this, by the marks that it bears; None where none is borne."""
+    sample = data[:SAMPLE].replace(b"\r", b"")
+    return next((suite for suite, mark in _MARKS if mark.search(sample)), None)
