@@ -14,6 +14,7 @@ from app.domain.outcome import Step as StepName
 from app.services import attestation
 from tests import factories as make
 from tests.factories import NOW
+from tests.printed import add_programs
 
 TITLES = (
     "bpf: Count dropped samples per ring",
@@ -73,6 +74,7 @@ def add_example(session: Session) -> Example:
     make.add_step(session, running, StepName.APPLY, summary="4 patches on 1a2b3c4d5e6f")
     building = make.add_step(session, running, StepName.BUILD, None, after=1)
     make.add_log(session, building, "build", b"  CC      kernel/bpf/ringcount.o\n  LD      vmlinux\n")
+    add_programs(session, running, {"loop1.bpf.o/nested_loops": (Outcome.PASS, 5981, 361_349)})
     make.add_worker(session, doing=f"run {running.id}: build")
     make.add_worker(session, "spare/12/9", accelerator="kvm", seen_at=NOW - timedelta(minutes=9))
     report = make.add_report(session, revisions[3], runs[3], "v4 is clean on bpf-next 1a2b3c4d5e6f.\n\n> On Tue ...\n")

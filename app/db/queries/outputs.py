@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session, joinedload, undefer
 
 from app.db.models import Change, Result, Revision, Run, Step, Test
@@ -49,19 +49,25 @@ def change_of_test(session: Session, run_id: int, test_id: int, ordinal: int) ->
     return session.get(Change, (run_id, test_id, ordinal))
 
 
-def runs_of_series_with(session: Session, run: Run, test_id: int, limit: int = 12) -> Sequence[tuple[int, str]]:
-    """Return other runs of a run's series that have results of a test, the newest first: id and label of each."""
+def runs_of_series(
+    session: Session, run: Run, having: ColumnElement[bool], limit: int = 12
+) -> Sequence[tuple[int, str]]:
+    """Return other runs of a run's series, of which `having` is true, the newest first: id and label of each."""
     if run.revision is None:
         return ()
-    result = exists().where(Result.run_id == Run.id, Result.test_id == test_id)
     statement = (
         select(Run.id, Revision.label)
         .join(Revision, Revision.id == Run.revision_id)
-        .where(Revision.series_id == run.revision.series_id, Run.id != run.id, result)
+        .where(Revision.series_id == run.revision.series_id, Run.id != run.id, having)
         .order_by(Run.id.desc())
         .limit(limit)
     )
     return [(run_id, label) for run_id, label in session.execute(statement)]
+
+
+def has_results_of(test_id: int) -> ColumnElement[bool]:
+    """Say of a run that it has results of a test."""
+    return exists().where(Result.run_id == Run.id, Result.test_id == test_id)
 
 
 def boots_of_test(session: Session, run_id: int, test_id: int, ordinal: int) -> Sequence[Result]:
@@ -89,7 +95,7 @@ def boots_of_test(session: Session, run_id: int, test_id: int, ordinal: int) -> 
 
 def read_output(session: Session, result: Result) -> Output:
     """Return what a test printed in one boot; where its log is gone, what was kept with the result."""
-    place = _place(session, result)
+    place = output_place(session, result)
     if place is None:
         return Output(result=result, lines=(result.detail or "").splitlines(), place=None, left_out=0)
     stop = min(place.end, place.start + MOST_BYTES)
@@ -100,7 +106,8 @@ def read_output(session: Session, result: Result) -> Output:
     return Output(result=result, lines=lines, place=place, left_out=place.end - stop)
 
 
-def _place(session: Session, result: Result) -> LogPlace | None:
+def output_place(session: Session, result: Result) -> LogPlace | None:
+    """Return where what a test printed in one boot is kept; None where it printed nothing or the log is gone."""
     if result.log_start is None or result.log_end is None or result.log_end <= result.log_start:
         return None
     steps = (StepName.BOOT, StepName.SELFTESTS) if result.boot == 0 else (StepName.JUDGE,)

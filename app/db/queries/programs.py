@@ -2,18 +2,39 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.db.models import ProgramCosts, Result, Run, Test
+from app.db.queries.runs import get_run
 from app.domain.outcome import Outcome
 from app.domain.suites import Suite
 from app.domain.veristat import Program
+from app.errors import NotFoundError
+
+
+def has_costs() -> ColumnElement[bool]:
+    """Say of a run that veristat said something in it."""
+    return exists().where(ProgramCosts.run_id == Run.id)
 
 
 def has_programs(session: Session, run_id: int) -> bool:
     """Tell whether veristat said something in a run."""
-    return session.scalar(select(ProgramCosts.run_id).where(ProgramCosts.run_id == run_id).limit(1)) is not None
+    return bool(session.scalar(select(has_costs()).where(Run.id == run_id)))
+
+
+def run_with_programs(session: Session, run_id: int) -> Run:
+    """Return a run in which veristat said something.
+
+    Raises:
+        NotFoundError: there is no such run, or veristat was not run in it.
+    """
+    run = get_run(session, run_id)
+    if run is None:
+        raise NotFoundError(f"there is no run {run_id}")
+    if not has_programs(session, run_id):
+        raise NotFoundError(f"veristat was not run in run {run_id}: its profile does not ask for it")
+    return run
 
 
 def list_programs(session: Session, run_id: int) -> Sequence[Program]:

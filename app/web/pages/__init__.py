@@ -18,6 +18,7 @@ from app.web.pages import (
     signing_in,
     tests,
     threads,
+    veristat,
     workers,
 )
 
@@ -29,6 +30,7 @@ for part in (
     decisions,
     runs,
     run_tests,
+    veristat,
     live,
     mails,
     conversation,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.db.models import Change, Result, Run, Test
-from app.db.queries.outputs import Output, change_of_test, read_output, runs_of_series_with
+from app.db.queries.outputs import Output, change_of_test, has_results_of, read_output, runs_of_series
 from app.domain.output_diff import PartDiff, diff_outputs
 from app.domain.test_output import PartKind, parts
 from app.domain.verifier_log import find_checks
@@ -182,7 +182,7 @@ def _against(session: Session, found: TestOfRun) -> list[Against]:
         return address_of_test(found.run.id, found.test, found.ordinal, f"with={run_id}")
 
     base = [] if found.run.baseline_id is None else [Against(words="the base", href=href(found.run.baseline_id))]
-    others = runs_of_series_with(session, found.run, found.test.id)
+    others = runs_of_series(session, found.run, has_results_of(found.test.id))
     return base + [Against(words=f"{label} (run {run_id})", href=href(run_id)) for run_id, label in others]
 
 

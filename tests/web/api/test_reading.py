@@ -30,6 +30,7 @@ async def test_every_reading_operation_of_the_document_answers_in_its_own_shape(
     ids = {"revision_id": site.example.revisions[3].id, "run_id": site.example.runs[3].id}
     ids |= dict.fromkeys(("thread_id", "series_id", "comment_id", "report_id", "decision_id", "ignore_id"), 1)
     ids |= {"step_id": site.example.log_step.id, "patch_id": site.example.patch.id, "message_pk": 1}
+    ids |= {"suite": "test_progs", "test": ITER}
     async with site.client() as client:
         document = (await client.get("/api/v1/openapi.json")).json()
         reading = [path for path, methods in document["paths"].items() if "get" in methods]
