@@ -76,7 +76,7 @@ def before(session: Session, run: Run, revision: Revision) -> Before | None:
     return Before(label=label, run_id=old.id, changes=stored_changes(session, old.id), caveats=said)
 
 
-def tests_between(session: Session, old: Revision, new: Revision) -> TestsBetween:
+def compare_tests(session: Session, old: Revision, new: Revision) -> TestsBetween:
     """Compare two revisions of a series by the runs that speak for them."""
     runs = runs_of_revisions(session, [old.id, new.id])
     old_run, new_run = runs[old.id].standing, runs[new.id].standing

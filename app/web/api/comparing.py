@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from app.db.queries import series as queries
 from app.domain.comparison import Row, Source
 from app.domain.evolution import Change
+from app.services.between import compare_tests
 from app.services.comparing import Difference, PatchNotes, Told, compare_revisions, pick
-from app.web.api.schemas import Commit, Shape
+from app.web.api.schemas import Commit, Shape, TestName
 from app.web.moved import moved_or_missing
 from app.web.parameters import Id, Read
 
@@ -113,6 +114,64 @@ def get_range_diff(
         applied=AppliedShape.model_validate(git) if git else None,
         rows=[_row(row, difference) for row in difference.comparison.rows],
         change_log=[_told(step) for step in difference.told],
+    )
+
+
+class TestNamed(Shape):
+    """A test; `ordinal` counts results of one name, from 0."""
+
+    __test__ = False  # pytest: not a test case
+
+    suite: str = Field(examples=["test_progs"])
+    name: TestName
+    ordinal: int = Field(examples=[0])
+
+
+class TestDiffShape(BaseModel):
+    """Two revisions compared by what the series is blamed for in each, held against its own base.
+
+    `why_not`: why they cannot be compared; the lists are empty then. `unknown` were blamed in the older one, and
+    whether the newer one repaired them cannot be said. `caveats` say what else may be the cause of a difference.
+    """
+
+    __test__ = False  # pytest: not a test case
+
+    series_id: int
+    old: str = Field(serialization_alias="from", examples=["v3"])
+    new: str = Field(serialization_alias="to", examples=["v4"])
+    old_run_id: int | None
+    new_run_id: int | None
+    why_not: str
+    caveats: list[str]
+    fixed: list[TestNamed]
+    broken: list[TestNamed]
+    still_broken: list[TestNamed]
+    unknown: list[TestNamed]
+
+
+@router.get("/series/{series_id}/test-diff")
+def get_test_diff(
+    series_id: Id, session: Read, older: Annotated[Label, Query(alias="from")] = None, to: Label = None
+) -> TestDiffShape:
+    """Compare the tests of two revisions of a series, by default those of the newest with those of the one before."""
+    series = queries.get_series(session, series_id)
+    if series is None:
+        raise moved_or_missing(session, series_id)
+    old, new = pick(series.revisions, older, to)
+    compared = compare_tests(session, old, new)
+    lists = {
+        which: [TestNamed.model_validate(key) for key in getattr(compared.comparison, which, ())]
+        for which in ("fixed", "broken", "still_broken", "unknown")
+    }
+    return TestDiffShape(
+        series_id=series_id,
+        old=old.label,
+        new=new.label,
+        old_run_id=compared.old_run.id if compared.old_run else None,
+        new_run_id=compared.new_run.id if compared.new_run else None,
+        why_not=compared.why_not,
+        caveats=list(compared.caveats),
+        **lists,
     )
 
 

@@ -13,6 +13,7 @@ from app.db.queries import series as queries
 from app.domain.comparison import Row, Source
 from app.domain.evolution import Change
 from app.services.comparing import Difference, compare_revisions, pick
+from app.web.between import Between, between
 from app.web.moved import moved_or_missing
 from app.web.parameters import Id, Read
 from app.web.render import render
@@ -70,6 +71,7 @@ class ComparePage:
     rows: Sequence[PatchRow]
     steps: Sequence[tuple[Revision, Revision]]
     left_out: int
+    tests: Between
     place: str = "series"
 
     @property
@@ -110,6 +112,7 @@ def show_comparison(
         rows=rows,
         steps=list(zip(series.revisions, series.revisions[1:], strict=False)),
         left_out=left_out,
+        tests=between(session, old, new),
     )
     return render(request, "series/compare.html", context)
 

@@ -12,6 +12,9 @@ from app.db.session import Sessions
 from app.domain.message import split_mbox
 from app.services.ingest import ingest
 from app.web.twofold import LIMIT, Outer, twofold
+from tests.example import ITER
+from tests.web.conftest import Site
+from tests.web.pages.shape import shape
 
 pytestmark = pytest.mark.anyio
 THREAD = Path(__file__).resolve().parents[3] / "examples" / "thread"
@@ -162,3 +165,23 @@ async def test_real_revisions(client: httpx.AsyncClient, sessions: Sessions) -> 
     nothing = await get(client, "/api/v1/series/1/range-diff?from=v12&to=v13")
     assert {row["change"] for row in nothing["rows"]} == {"same"}
     assert [point["text"] for point in nothing["change_log"][0]["points"]] == ["No changes, rebased on latest tree."]
+
+
+async def test_the_tests_of_two_revisions_are_compared_beside_their_patches(site: Site) -> None:
+    page = await shape(site, f"/series/{site.example.series.id}/compare?from=v3&to=v4")
+    assert "What became of the tests v3 → v4" in page.words
+    assert "1 test fixed since v3." in page.words
+    assert "v4 selects other tests than v3 did." in page.words
+    assert f"test what {ITER}sum is 12, expected 14 fixed" in page.words
+    page = await shape(site, f"/series/{site.example.series.id}/compare?from=v1&to=v3")
+    assert "1 test broken in v3, 1 test fixed since v1." in page.words
+    page = await shape(site, f"/series/{site.example.series.id}/compare?from=v2&to=v3")
+    assert "Not compared. v2 does not build, so there are no tests of it to compare." in page.words
+
+
+async def test_the_same_over_rest(site: Site) -> None:
+    async with site.client() as client:
+        found = (await client.get(f"/api/v1/series/{site.example.series.id}/test-diff?from=v3&to=v4")).json()
+    assert [one["name"] for one in found["fixed"]] == [ITER]
+    assert (found["from"], found["to"], found["broken"], found["why_not"]) == ("v3", "v4", [], "")
+    assert found["old_run_id"] == site.example.runs[2].id
