@@ -15,7 +15,7 @@ from app.report.layout import one_line
 
 MAX_FIRST = 8
 MAX_MAILED = 3
-WIDTH = 66
+WIDTH = 64
 TEST_PROGS, VERISTAT = "test_progs", "veristat"
 LORE = "https://lore.kernel.org/"
 NOT_NARROWED = frozenset({"core_reloc", "core_reloc_btfgen", "btf_split"})
@@ -33,8 +33,7 @@ class Recipe:
     """What one run was made of. `root_id` (no brackets) is "" for a baseline; `version` is that of the subject.
 
     The tree is got from `tree_url` with git, from there `tree_ref`; or from `package`, Debian's source of a kernel; or
-    the reader's clone has it, where both are "". `archive` is the URL of an inbox. `folder` is where all is done,
-    relative to the reader's clone; `url` is that of the run's page.
+    the reader's clone has it, where both are "". `archive` is the URL of an inbox, `url` that of the run's page.
     """
 
     run_id: int
@@ -51,12 +50,11 @@ class Recipe:
     memory_mb: int
     toolchain: str = ""
     url: str = ""
-    folder: str = ""
 
     @property
     def place(self) -> str:
-        """The folder that all is done in."""
-        return self.folder or f"../reroll-{self.run_id}"
+        """The folder that all is done in, beside the reader's clone."""
+        return f"../reroll-{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +95,9 @@ def line(recipe: Recipe, suite: str, tests: Sequence[str]) -> str:
 
 def pasted(recipe: Recipe, suite: str, tests: Sequence[str]) -> tuple[str, ...]:
     """Return all steps as the lines of one command, which fit a mail but for words that are longer than that."""
-    *first, last = _commands(recipe, suite, tests)
-    return tuple(each for command in (*(f"{one} && \\" for one in first), last) for each in _wrapped(command))
+    *first, last = (_wrapped(command) for command in _commands(recipe, suite, tests))
+    joined = [each for lines in first for each in (*lines[:-1], f"{lines[-1]} && \\")]
+    return (*joined, *last)
 
 
 def _wrapped(command: str) -> list[str]:
@@ -181,14 +180,15 @@ def _kernel(recipe: Recipe) -> Step:
     config = [f"curl -fsSo $D/out/.config {_quoted(recipe.config_url)}"] if recipe.config_url else []
     build = 'make -sj"$(nproc)" O=$D/out olddefconfig bzImage modules'
     return Step(
-        purpose="Configure and build the kernel as it was built", commands=("mkdir $D/out $D/bpf", *config, build)
+        purpose="Configure and build the kernel as it was built",
+        commands=("mkdir -p $D/out $D/selftests", *config, build),
     )
 
 
 def _selftests(suite: str, tests: Sequence[str]) -> list[Step]:
     targets = [suite, *(_program(test) for test in tests if suite == VERISTAT)]
-    made = " ".join(f"$D/bpf/{_quoted(target)}" for target in dict.fromkeys(targets))
-    options = "O=$D/out OUTPUT=$D/bpf VMLINUX_BTF=$D/out/vmlinux SKIP_DOCS=1"
+    made = " ".join(f"$D/selftests/{_quoted(target)}" for target in dict.fromkeys(targets))
+    options = "O=$D/out OUTPUT=$D/selftests VMLINUX_BTF=$D/out/vmlinux SKIP_DOCS=1"
     enter, build = "cd tools/testing/selftests/bpf", f'make -sj"$(nproc)" {options} {made}'
     tops = list(dict.fromkeys(test.partition("/")[0] for test in tests))
     known = tops and all(map(_FUNCTION.fullmatch, tops)) and not NOT_NARROWED & {*tops}
@@ -221,7 +221,9 @@ def _boot(recipe: Recipe, suite: str, tests: Sequence[str]) -> Step:
     machine = f"--cpus {recipe.cpus} -m {recipe.memory_mb}M"
     options = f"-v --force-9p --disable-microvm -a root=/dev/root --user root {machine}"
     boot = f"vng {options} -r $D/out/arch/x86/boot/bzImage -- {shlex.quote(inside)}"
-    return Step(purpose="Boot it, with the files of this host to read, and run the test", commands=("cd $D/bpf", boot))
+    return Step(
+        purpose="Boot it, with the files of this host to read, and run the test", commands=("cd $D/selftests", boot)
+    )
 
 
 def _program(test: str) -> str:

@@ -113,7 +113,7 @@ def test_debians_source() -> None:
 def test_each_suite_is_told_what_it_can_be_told(suite: str, test: str, command: str) -> None:
     text = line(suite=suite, tests=(test,))
     assert command in text
-    assert f" $D/bpf/{suite}" in text
+    assert f" $D/selftests/{suite}" in text
     assert ("grep -lE" in text) is suite.startswith("test_progs")
 
 
@@ -151,7 +151,7 @@ def test_no_name_of_a_mail_or_a_guest_is_a_command(tmp_path: Path) -> None:
         (bpf / "prog_tests" / "bpf_iter.c").write_text("void test_bpf_iter(void)\n")
         (bpf / "prog_tests" / "other.c").write_text("void test_other(void)\n")
         (bpf / "progs" / "unused.c").write_text("")
-        subprocess.run(["rm", "-rf", tmp_path / "reroll-812" / "out", tmp_path / "reroll-812" / "bpf"], check=True)
+        subprocess.run(["rm", "-rf", tmp_path / "reroll-812" / "out", tmp_path / "reroll-812" / "selftests"], check=True)
         done = subprocess.run(
             ["sh", "-c", text], cwd=clone, env={"PATH": f"{stubs}:/usr/bin:/bin"}, capture_output=True, text=True,
             check=False,
