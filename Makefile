@@ -50,7 +50,7 @@ golden: prepare ## write the golden files again; read the difference before you 
 bench: prepare ## measure: a warm revision against the same commands by hand, ingest, memory
 	@$(BIN)/python -m bench $(ARGS)
 
-fuzz: prepare ## mutated mails: no exception, every mail accounted for, bounded time; ARGS="--mails 100000"
+fuzz: prepare ## mutated mails and logs: no exception, each mail accounted for, bounded time; ARGS="--mails 100000"
 	@$(BIN)/python -m bench.fuzz $(ARGS)
 
 clean: ## remove the environment; state and caches stay

@@ -1,4 +1,4 @@
-"""Mutated mails by the thousand: no exception, every mail accounted for once, bounded time for each.
+"""Mutated mails by the thousand: no exception, every mail accounted for once, bounded time for each. Then logs.
 
 `make fuzz ARGS="--mails 100000"`; the seeds are the example's threads, and real ones where they are at hand in
 ../shared/lore. With `--coverage 60` atheris looks for new paths through the code, for a minute. It has wheels for
@@ -21,6 +21,7 @@ from app.domain.inspection import thread_document
 from app.domain.message import Message, parse_message, patch_mail, split_mbox
 from app.domain.patch_id import patch_id
 from app.domain.series import Conversation, parse_threads
+from bench.log_fuzz import run_logs
 from bench.mutation import Mutator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -200,6 +201,7 @@ def main() -> int:
     """Run, and print the figures; 1 when something was found."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--mails", type=int, default=10_000)
+    options.add_argument("--logs", type=int, default=1_000, help="how many consoles and results")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--keep", type=Path, default=None, help="a folder for the mails that were too much")
     options.add_argument("--coverage", type=int, metavar="SECONDS", help="let atheris look, for so long")
@@ -217,7 +219,13 @@ def main() -> int:
         f"{tally.slowest[0]:.2f} s ({tally.slowest[1]} bytes), slowest thread {tally.slowest_thread[0]:.2f} s "
         f"({tally.slowest_thread[1]} mails)"
     )
-    return 1 if tally.findings else 0
+    logs = run_logs(chosen.logs, seed=chosen.seed)
+    print("\n".join(logs.findings[:20]))  # noqa: T201
+    print(  # noqa: T201
+        f"{logs.logs} logs: {len(logs.findings)} findings; {logs.results} results and {logs.events} complaints read; "
+        f"slowest {logs.slowest[0]:.2f} s ({logs.slowest[1]} bytes)"
+    )
+    return 1 if tally.findings or logs.findings else 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from app.domain import series
-from bench import fuzz
+from bench import fuzz, log_fuzz
 from bench.mutation import Mutator
 
 EXAMPLE = fuzz.SEEDS[-1:]
@@ -37,3 +37,16 @@ def test_what_goes_wrong_is_found_and_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", fuzz.extremes())
 def test_the_extremes_are_extreme(name):
     assert len(fuzz.extremes()[name]) > (2000 if "nested" in name else 50_000)
+
+
+def test_logs_read_without_a_finding():
+    tally = log_fuzz.run_logs(80, seed=7)
+    assert tally.findings == []
+    assert tally.results > 50
+    assert tally.events > 20
+
+
+def test_what_must_not_happen_in_a_log_is_found(monkeypatch):
+    monkeypatch.setattr(log_fuzz, "MAX_NAME", 3)
+    findings = log_fuzz.run_logs(20, seed=7).findings
+    assert any("a name of" in one for one in findings)

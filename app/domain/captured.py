@@ -5,7 +5,7 @@ Also tells which suite wrote it. Lines keep their numbers.
 
 import re
 
-SAMPLE = 1 << 20
+SAMPLE = 1 << 18
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,1000}(?:\x07|\x1b\\)|[@-Z\\^_c=>78])")
 # As GitHub's logs of the BPF CI have it.
 _STAMPED = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?", re.MULTILINE)
@@ -16,7 +16,12 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("kselftest", re.compile(rb"^(?:# )*K?TAP version \d+|\A\s*(?:ok|not ok|1\.\.)[ \d]", re.MULTILINE)),
     ("veristat", re.compile(rb"^(?:file|file_name),(?:prog|prog_name),", re.MULTILINE)),
     ("test_verifier", re.compile(rb"^#\d{1,9}/[pu] .{0,2000}(?:OK|FAIL|SKIP)", re.MULTILINE)),
-    ("test_progs", re.compile(rb"#\d{1,9}(?:/\d{1,9})? {1,9}[A-Za-z0-9_]{1,128}[:/].{0,2000}(?:OK|FAIL|SKIP|\))\s*$", re.MULTILINE)),
+    (
+        "test_progs",
+        re.compile(
+            rb"#\d{1,9}(?:/\d{1,9})? {1,9}[A-Za-z0-9_]{1,128}[:/].{0,2000}(?:OK|FAIL|SKIP|\))\s*$", re.MULTILINE
+        ),
+    ),
     (
         "test_maps",
         re.compile(rb"^(?:\w+:(?:PASS|SKIP)$|test_maps: |\w+(?:\(\d+\))?:FAIL:|Fork \d+ tasks to )", re.MULTILINE),
