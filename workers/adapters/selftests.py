@@ -132,10 +132,10 @@ def without(index: TreeIndex, failed: Failures) -> dict[str, str]:
     broken: dict[str, str] = {}
     for name, file in index.files.items():
         programs = sorted(file.programs & failed.programs)
-        if name.removesuffix(".c") in failed.tests:
-            broken |= dict.fromkeys(file.tests, f"prog_tests/{name} does not build on the base")
-        elif programs:
+        if programs:
             broken |= dict.fromkeys(file.tests, f"progs/{programs[0]}.c does not build on the base")
+        elif name.removesuffix(".c") in failed.tests:
+            broken |= dict.fromkeys(file.tests, f"prog_tests/{name} does not build on the base")
     return broken
 
 
