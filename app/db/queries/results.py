@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import Change, Result, Run, Test
@@ -118,28 +117,34 @@ def list_differing(session: Session, run_ids: Sequence[int], limit: int) -> Diff
             Change.test_id,
             Change.ordinal,
             func.min(_GRAVITY).label("gravity"),
-            func.array_agg(aggregate_order_by(func.concat(Change.run_id, Change.kind), Change.run_id)).label("pattern"),
+            func.bit_xor(func.hashtextextended(func.concat(Change.run_id, Change.kind), 0)).label("pattern"),
             func.count().over().label("total"),
         )
         .where(Change.run_id.in_(run_ids), Change.kind != ChangeClass.NOT_RUN)
         .group_by(Change.test_id, Change.ordinal)
         .subquery()
     )
-    family = (Test.suite, func.coalesce(Test.parent, Test.name), refs.c.pattern)
-    by_name = (Test.suite, Test.name, refs.c.ordinal)
+    # Sorted by bytes: which language's order it is does not matter here, and costs.
+    family = (func.coalesce(Test.parent, Test.name).collate("C"), Test.suite.collate("C"), refs.c.pattern)
     ranked = (
         select(
             refs,
-            func.row_number().over(order_by=(refs.c.gravity, *by_name)).label("place"),
-            func.row_number().over(partition_by=family, order_by=by_name).label("nth"),
+            Test.suite,
+            Test.name,
+            func.row_number().over(partition_by=family, order_by=(refs.c.test_id, refs.c.ordinal)).label("nth"),
             func.count().over(partition_by=family).label("alike"),
         )
         .join(Test, Test.id == refs.c.test_id)
         .subquery()
     )
-    shown = select(ranked).where(or_(ranked.c.total <= limit, ranked.c.nth == 1)).order_by(ranked.c.place).limit(limit)
+    shown = (
+        select(ranked)
+        .where(or_(ranked.c.total <= limit, ranked.c.nth == 1))
+        .order_by(ranked.c.gravity, ranked.c.suite, ranked.c.name, ranked.c.ordinal)
+        .limit(limit)
+    )
     rows = session.execute(shown).all()
-    places = {(row.test_id, row.ordinal): row.place for row in rows}
+    places = {(row.test_id, row.ordinal): place for place, row in enumerate(rows)}
     changes = session.scalars(
         select(Change)
         .options(joinedload(Change.test))
