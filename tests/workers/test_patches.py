@@ -49,6 +49,7 @@ async def test_patches_that_all_build_and_pass_leave_the_verdict_as_it_is(house)
     assert {at: one.outcome for at, one in trials.items()} == {1: Outcome.PASS, 2: Outcome.PASS}
     assert trials[1].tests["passed"] == 3
     assert trials[1].tests["failing"] == []
+    assert trials[1].tests["as_on_base"] == 0
     assert trials[2].tests is None, "the last patch is the whole, which was tested"
     run = house.run("v1")
     assert (run.verdict, run.state) == (Verdict.CLEAN, RunState.DONE)

@@ -196,17 +196,19 @@ async def boot_each(prober: Prober, built: Sequence[Built]) -> dict[int, Lives]:
     return lives
 
 
-def tests_of(life: Lives) -> dict[str, Any]:
-    """Return what a boot's tests showed, as JSON."""
-    tally = life.tally
-    failed = sorted({str(one.key) for one in life.results if one.outcome.failed and not one.aggregate})
+def tests_of(life: Lives, baseline: RunFacts) -> dict[str, Any]:
+    """Return what a boot's tests showed, as JSON; those that fail where the base fails them are counted apart."""
+    base, tally = observe([baseline.results]), life.tally
+    keys = {one.key for one in life.results if one.outcome.failed and not one.aggregate}
+    failing = sorted(str(key) for key in keys if not base.get(key, ABSENT).failures)
     return {
         "booted": life.ready,
         "complete": life.complete,
         "passed": tally.passed,
-        "failed": tally.failed + tally.errors,
+        "failed": len(failing),
         "skipped": tally.skipped,
-        "failing": failed[:MOST_NAMED],
+        "as_on_base": len(keys) - len(failing),
+        "failing": failing[:MOST_NAMED],
     }
 
 

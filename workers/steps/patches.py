@@ -122,7 +122,7 @@ class _Tried:
             unbuilt={one.position for one in built if one.outcome is Outcome.FAIL},
         )
         lives = await boot_each(prober, built) if self._profile.patches == "test" else {}
-        self._store([replace(self.trials[at], tests=tests_of(life)) for at, life in lives.items()])
+        self._store([replace(self.trials[at], tests=tests_of(life, heard.baseline)) for at, life in lives.items()])
         subjects = subjects_of(heard.verdict, heard.blamed, heard.complaints)
         found = await first_bad(prober, subjects, lives) if subjects else []
         blamed = frozenset(key for key, _ in heard.blamed)

@@ -43,13 +43,14 @@ class PatchWarningShape(BaseModel):
 
 
 class PatchTestsShape(BaseModel):
-    """What the tests did with the series up to this patch."""
+    """What the tests did with the series up to this patch; `failing` are those that the base does not fail too."""
 
     booted: bool
     complete: bool
     passed: int
     failed: int
     skipped: int
+    as_on_base: int = Field(description="fail as they do on the base")
     failing: list[str]
 
 
