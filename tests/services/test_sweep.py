@@ -1,6 +1,6 @@
 from sqlalchemy import text
 
-from app.db.models import ReportState, RunState, ThreadState
+from app.db.models import CheckState, PatchCheck, ReportState, RunState, ThreadState
 from app.db.queue import Task, enqueue
 from app.services.sweep import requeue_lost
 from tests.factories import add_report, add_revision, add_run, add_series, add_thread
@@ -79,3 +79,15 @@ def test_of_two_that_look_at_once_one_queues(sessions):
         one.commit()
         other.rollback()
         assert requeue_lost(other) == []
+
+
+def test_patches_that_are_still_to_be_tried_are_queued_again(session):
+    """The run is done, and its report waits for them."""
+    run = add_run(session, add_revision(session, add_series(session)), pool="big")
+    tried = add_run(session, add_revision(session, add_series(session)))
+    for one, state in ((run, CheckState.OPEN), (tried, CheckState.DONE)):
+        session.add(PatchCheck(run_id=one.id, state=state, whole={}, findings=[]))
+    session.flush()
+    assert requeue_lost(session) == [f"run {run.id}, its patches"]
+    assert entries(session) == [("patches", "big", ("run_id", run.id))]
+    assert requeue_lost(session) == []

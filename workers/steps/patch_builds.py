@@ -25,6 +25,8 @@ from workers.recorder import StepRecord
 from workers.steps.build import TAIL_BYTES, errors_in
 
 MOST_WARNINGS = 100
+MOST_LOG = 4_000_000
+"""Bytes kept of the log of one patch; there may be many patches."""
 IN_TREE = "the tree has it already"
 NOT_BUILT = "touches nothing that is built"
 
@@ -106,11 +108,13 @@ async def build_each(record: StepRecord, steps: Steps, line: Line, whole: Whole)
 
 
 async def _build(record: StepRecord, steps: Steps, line: Line, position: int, parts: tuple[Part, ...]) -> Built:
-    started, tail = time.monotonic(), bytearray()
+    started, tail, kept = time.monotonic(), bytearray(), 0
     sink = record.log(f"patch-{position:02}")
 
     def log(data: bytes) -> None:
-        sink(data)
+        nonlocal kept
+        sink(data[: max(0, MOST_LOG - kept)])
+        kept += len(data)
         tail.extend(data)
         del tail[:-TAIL_BYTES]
 

@@ -28,7 +28,7 @@ BLOCK = 64_000
 FIRST = 20_000
 """Bytes of a log's end that somebody who just came gets to see."""
 LOGS = ("results", "console", "build")
-"""Which log of a step is shown: the most telling it has."""
+"""Which log of a step is shown: the most telling it has, of others the last (that of the newest patch)."""
 _CURSOR = re.compile(r"(\d{1,18}):([A-Za-z0-9._-]{1,80}):(\d{1,18})")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -111,7 +111,9 @@ def look(sessions: Sessions, run_id: int, cursor: Cursor) -> Glance | None:
         trying = bool(open_checks(session, [run_id]))
         newest = run.steps[-1] if run.steps else None
         sizes = log_queries.list_logs(session, [newest.id]) if newest else []
-        line = min(sizes, key=lambda one: LOGS.index(one.name) if one.name in LOGS else len(LOGS), default=None)
+        line = min(
+            reversed(sizes), key=lambda one: LOGS.index(one.name) if one.name in LOGS else len(LOGS), default=None
+        )
         if line is None:
             return _glance(run, Cursor(), b"", fresh=cursor.step_id != 0, title="", tried=not trying)
         same = (cursor.step_id, cursor.name) == (line.step_id, line.name)
