@@ -5,6 +5,7 @@ The guest's init frames the raw output of the suites with lines of its own, a ma
     @@reroll {"event":"ready"}                                userspace is up
     @@reroll {"event":"begin","suite":"test_progs"}           what follows is this suite's output
     @@reroll {"event":"end","suite":"test_progs","exit":1}    and its exit code
+    @@reroll {"event":"clocks","jiffies":1,"uptime":0.5}      the guest's clocks, where the kernel looks for leaks
     @@reroll {"event":"done"}                                 all suites were run; the guest powers off
 
 The init writes a newline before each, for a suite's last line may lack one. A suite may begin again (with other
@@ -77,13 +78,15 @@ class GuestEnd:
 class GuestStream:
     """Reads the results port as it streams, in bounded memory; never raises on what it reads.
 
-    `ready`, `done`, `suite` (the one that is running), `begun` (how often one was) and `last_test` may be looked at
-    between calls. `offset` is where in the log of the whole, in bytes, this stream begins.
+    `ready`, `done`, `clocks` (the last that were told: jiffies, and seconds since the guest began), `suite` (the one
+    that is running), `begun` (how often one was) and `last_test` may be looked at between calls. `offset` is where in
+    the log of the whole, in bytes, this stream begins.
     """
 
     def __init__(self, *, offset: int = 0) -> None:
         self.ready = False
         self.done = False
+        self.clocks: tuple[int, float] | None = None
         self.suite: str | None = None
         self._splitter = LineSplitter()
         self._offset = offset
@@ -154,6 +157,8 @@ class GuestStream:
                 self.ready = True
             case "done":
                 self.done = True
+            case "clocks":
+                self.clocks = _clocks(frame.get("jiffies"), frame.get("uptime"))
             case "begin":
                 return [*self._close(), *self._begin(frame.get("suite"))]
             case "end" if self.suite is not None and frame.get("suite") == self.suite:
@@ -193,6 +198,12 @@ class GuestStream:
             )
         )
         return list(end.results)
+
+
+def _clocks(jiffies: object, uptime: object) -> tuple[int, float] | None:
+    if not isinstance(jiffies, int) or not 0 < jiffies < 1 << 64:
+        return None
+    return (jiffies, float(uptime)) if isinstance(uptime, int | float) and 0 <= uptime < 1 << 32 else None
 
 
 def _decode(line: bytes) -> dict[str, object]:

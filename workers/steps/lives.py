@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from app.config import ProfileSettings
 from app.domain.console import ConsoleEvent, ConsoleScanner, Running
 from app.domain.guest_stream import GuestEnd, GuestStream
+from app.domain.leaks import Ended, Tick, attributed
 from app.domain.lives import Death, Left, left_behind, running
 from app.domain.outcome import Outcome, Tally, TestResult
-from app.domain.suites import spelled
+from app.domain.suites import FLAVOURS, spelled
 from app.services.records import BootKey
 from workers.ports import Boot, Ending, Image, Symbols
 from workers.recorder import StepRecord
 
 BLUR_S = 0.3
 """Results and console come by ports of their own: what comes within this of the other may have been before it."""
+MOST_TICKS = 10
 _WORDS = {
     Ending.PANIC: "the kernel panicked",
     Ending.DIED: "the machine was reset",
@@ -118,6 +120,8 @@ class Tap:
     console_log: Callable[[bytes], None] = lambda _data: None
     results_log: Callable[[bytes], None] | None = None
     held: bytearray = field(default_factory=bytearray)
+    ended: list[Ended] = field(default_factory=list)
+    ticks: list[Tick] = field(default_factory=list)
     taken: int = 0
     reported_at: float = -BLUR_S
 
@@ -134,10 +138,13 @@ class Tap:
             self.held += data
         else:
             self.results_log(data)
-        before = self.stream.last_test
+        before, clocks = self.stream.last_test, self.stream.clocks
         self._take(self.stream.feed(data))
         if self.stream.last_test != before:
             self.reported_at = time.monotonic()
+        if self.stream.clocks not in {None, clocks} and len(self.ticks) < MOST_TICKS:
+            jiffies, uptime_s = self.stream.clocks or (0, 0.0)
+            self.ticks.append(Tick(jiffies=jiffies, uptime_s=uptime_s, arrived_s=time.monotonic()))
         if self.stream.ready:
             self.ready.set()
 
@@ -145,7 +152,7 @@ class Tap:
         """End both readers; `symbols` looks up where in the source the kernel complained."""
         end = self.stream.finish()
         self._take(end.results)
-        events = self.scanner.finish().events
+        events = attributed(self.scanner.finish().events, self.ticks, self.ended, blur_s=BLUR_S)
         if symbols is not None:
             events = await symbols.decode(image.folder / "vmlinux", events)
         left = Left()
@@ -182,6 +189,8 @@ class Tap:
     def _take(self, results: Sequence[TestResult]) -> None:
         for result in results:
             self.results.append(result)
+            if result.parent is None and result.suite in FLAVOURS:
+                self.ended.append(Ended(test=spelled(result.suite, result.name), at_s=time.monotonic()))
             self.on_result(result)
 
 
