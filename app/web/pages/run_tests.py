@@ -1,7 +1,7 @@
 """One test in one run: what was expected beside what the log says; and its output compared with another run's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -14,9 +14,11 @@ from app.db.queries.outputs import Output, change_of_test, has_results_of, read_
 from app.domain.output_diff import PartDiff, diff_outputs
 from app.domain.test_output import PartKind, parts
 from app.domain.verifier_log import find_checks
+from app.services.reproducing import load_recipe
 from app.services.test_outputs import Pair, TestOfRun, find_test_of_run, pair_of
 from app.web.addresses import address_of_test
-from app.web.parameters import BIGGEST_ID, Id, Read
+from app.web.again import Again, again
+from app.web.parameters import BIGGEST_ID, Id, Read, settings_of
 from app.web.render import plural, render
 from app.web.test_log import CheckView, LogLine, check_views, numbered
 from app.web.words import Chip, class_chip, outcome_chip
@@ -70,6 +72,7 @@ class RunTestPage:
     log_href: str
     boots: Sequence[BootLink]
     against: Sequence[Against]
+    again: Again | None = None
     place: str = "runs"
 
     @property
@@ -127,7 +130,11 @@ def show_test_of_run(
         pair = pair_of(session, found, asked.with_run)
         return render(request, "tests/diff.html", _diff_page(found, pair, asked))
     result = found.boot(asked.boot, on_base=asked.side == "base")
-    return render(request, "tests/run.html", _page(session, found, result))
+    page = _page(session, found, result)
+    if result.outcome.failed:
+        recipe = load_recipe(session, settings_of(request), found.run, found.run.revision)
+        page = replace(page, again=again(recipe, found.test))
+    return render(request, "tests/run.html", page)
 
 
 def _page(session: Session, found: TestOfRun, result: Result) -> RunTestPage:

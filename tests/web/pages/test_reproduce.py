@@ -1,5 +1,7 @@
 """How to see a failing test again, on the page of its run."""
 
+from urllib.parse import quote
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -24,6 +26,9 @@ async def test_each_failing_test_has_its_line_and_its_script(client, session: Se
     assert "<b>'x'" not in page
     href = f"/api/v1/runs/{run.id}/reproduce?suite=test_progs&amp;test=bpf_iter%2F%3Cb%3E%27x%27%3C%2Fb%3E"
     assert href in page
+    own = (await client.get(f"/runs/{run.id}/tests/test_progs/{quote(TEST)}")).text
+    assert own.count('<details class="again">') == 1
+    assert href in own
     script = await client.get(href.replace("&amp;", "&"))
     assert script.status_code == 200
 
