@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.db.models import Change as Row
@@ -61,7 +61,11 @@ def before(session: Session, run: Run, revision: Revision) -> Before | None:
             Revision.position == revision.position - 1,
             Run.state == RunState.DONE,
             Run.only.is_(None),
-            Run.verdict.in_(JUDGED_BY_TESTS),
+            # A series of which only a single patch does not build was tested as a whole.
+            or_(
+                Run.verdict.in_(JUDGED_BY_TESTS),
+                and_(Run.verdict == Verdict.DOES_NOT_BUILD, Run.evidence["built"].as_boolean()),
+            ),
             Run.tree == run.tree,
             Run.profile == run.profile,
         )
@@ -135,7 +139,8 @@ def _unchanged(session: Session, run: Run, keys: set[TestKey]) -> Sequence[Chang
 def _no_tests(revision: Revision, run: Run | None) -> str:
     if run is None:
         return f"{revision.label} has not been judged, so its tests cannot be compared."
-    if run.verdict not in JUDGED_BY_TESTS:
+    built_as_a_whole = run.verdict is Verdict.DOES_NOT_BUILD and bool(run.evidence.get("built"))
+    if run.verdict not in JUDGED_BY_TESTS and not built_as_a_whole:
         return f"{revision.label} {_SAYS[run.verdict]}, so there are no tests of it to compare."
     return ""
 

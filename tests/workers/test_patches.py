@@ -188,6 +188,17 @@ async def test_a_single_patch_is_not_built_again(house):
     assert len(house.stepping.built) <= 1, "only where the log of its own build is not there"
 
 
+async def test_the_next_revision_is_compared_with_one_of_which_a_single_patch_does_not_build(house):
+    """It was tested as a whole: its failure that is gone has to be called fixed."""
+    house.posted(1, ("line_3;", "line_3_bad;"), ("int line_9;", "#error"), ("#error", "int line_9;"))
+    with_break = (("line_3;", "line_3_good;"), ("int line_9;", "#error"), ("#error", "int line_9;"))
+    house.posted(2, *with_break)
+    await house.track(house.posted(3, ("line_3;", "line_3_good;"), ("line_4;", "line_4_bad;")))
+    assert house.run("v2").verdict is Verdict.DOES_NOT_BUILD
+    evidence = house.run("v3").evidence
+    assert (evidence["previous"], evidence["since"]["broken"][0]["name"]) == ("v2", "bpf_iter/ksym")
+
+
 async def test_one_mail_says_everything_and_only_when_the_patches_are_through(house):
     mailing(house)
     await house.track(
