@@ -1,4 +1,4 @@
-"""`make bench`: threads and an archive ingested, a warm revision by the pipeline against the same commands by hand."""
+"""`make bench`: mails ingested, logs read, pages on many results, a warm revision against the same commands by hand."""
 
 import argparse
 import asyncio

@@ -39,7 +39,7 @@ class Peak:
     def _sample(self) -> None:
         while not self._stop.wait(EVERY_S):
             parts: dict[str, float] = {}
-            for pid in _descendants(self._root):
+            for pid in descendants(self._root):
                 with contextlib.suppress(OSError, StopIteration):
                     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                     if b"python" in words[0] and not (self._apart and self._apart in b" ".join(words)):
@@ -54,7 +54,8 @@ def _pss_mb(pid: int) -> float:
     return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
 
 
-def _descendants(root: int) -> set[int]:
+def descendants(root: int) -> set[int]:
+    """Return a process and all that came of it and lives."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

@@ -4,14 +4,16 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import psycopg
 import zstandard
+from psycopg import Connection
 from sqlalchemy import Engine, Table
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
 from app.db.models import Result
 
+Driver = Connection[tuple[Any, ...]]
 TESTS, REVISIONS = 4000, 4
 RUNS_A_SERIES = REVISIONS + 1
 """Those of the revisions, and the baseline that they share."""
@@ -26,7 +28,9 @@ RESULTS = (
     "COPY results (run_id, test_id, attempt, boot, on_base, ordinal, outcome, message, detail, aggregate, log_start,"
     " log_end) FROM STDIN"
 )
+LOGS = "COPY log_chunks (step_id, name, start, size, data) FROM STDIN"
 CHANGES = "COPY changes (run_id, test_id, ordinal, attempt, class, base, patched, reason, message) FROM STDIN"
+REASON = "passes in 3 of 3 boots of the base, fails in 3 of 3"
 ROW = "\t{test}\t1\t{boot}\t{on_base}\t0\t{outcome}\t{message}\t{detail}\t{aggregate}\t{start}\t{end}\n"
 
 
@@ -65,7 +69,7 @@ def fill(engine: Engine, *, results: int, series: int) -> Filled:
     return Filled(tests=tests, series=ids[:-TALLEST], tallest=ids[-TALLEST:], results=tested * RUNS_A_SERIES * TESTS)
 
 
-def _tests(connection: "psycopg.Connection") -> list[int]:
+def _tests(connection: Driver) -> list[int]:
     """Insert the tests; one of forty is a parent, the others are its subtests."""
     with connection.cursor() as cursor, cursor.copy("COPY tests (suite, name, parent) FROM STDIN") as copy:
         for number in range(TESTS):
@@ -75,7 +79,7 @@ def _tests(connection: "psycopg.Connection") -> list[int]:
     return [id_ for (id_,) in connection.execute("SELECT id FROM tests ORDER BY id")]
 
 
-def _logs(connection: "psycopg.Connection", series: Sequence[int]) -> None:
+def _logs(connection: Driver, series: Sequence[int]) -> None:
     """Insert a log of each step of each run, as short ones are stored: in one piece."""
     packed = zstandard.ZstdCompressor(level=6).compress(LOG + random.Random(18).randbytes(4000))  # noqa: S311
     names = {1: "build", 2: "console", 3: "results"}
@@ -92,7 +96,7 @@ def _runs(series: int) -> range:
     return range(series * RUNS_A_SERIES, (series + 1) * RUNS_A_SERIES)
 
 
-def _without_indexes(engine: Engine, connection: "psycopg.Connection", store: Callable[[], None]) -> None:
+def _without_indexes(engine: Engine, connection: Driver, store: Callable[[], None]) -> None:
     """Call `store` while the results have neither index nor constraint; making them afterwards takes half the time."""
     connection.commit()
     table = Result.__table__
@@ -109,7 +113,7 @@ def _without_indexes(engine: Engine, connection: "psycopg.Connection", store: Ca
             index.create(ddl)
 
 
-def _results(connection: "psycopg.Connection", series: Sequence[int], tests: Sequence[int]) -> None:
+def _results(connection: Driver, series: Sequence[int], tests: Sequence[int]) -> None:
     """Send the results of all runs, a run after the other, and what the judge would make of them."""
     dice = random.Random(18)  # noqa: S311 - the same at each run
     broken = set(dice.sample(range(TESTS), BROKEN))
