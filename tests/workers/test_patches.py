@@ -96,6 +96,58 @@ async def test_the_first_bad_patch_of_a_regression_is_found(house):
     assert "The first bad patch is 5 (bpf: Change line 5): bpf_iter/ksym fails from it on." in run.sentence
 
 
+async def test_the_first_bad_patch_is_found_where_patches_are_only_built(house):
+    """Half of them are booted at most, with the failing test alone."""
+    build = {name: one.model_copy(update={"patches": "build"}) for name, one in house.settings.profiles.items()}
+    house.settings = house.settings.model_copy(update={"profiles": build})
+    object.__setattr__(house.context, "settings", house.settings)
+    edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 9)]
+    edits[4] = ("line_5;", "line_5_bad;")
+    await house.track(house.posted(1, *edits))
+    check, trials = checked(house)
+    assert [(one["kind"], one["position"], one["earliest"]) for one in check.findings] == [
+        (FindingKind.FIRST_BAD, 5, 5)
+    ]
+    assert all(one.tests is None for one in trials.values())
+    middle = [tests for text, tests in house.machine.boots if "line_1_good" in text and "line_8_good" not in text]
+    assert 4 <= len(middle) <= 5, "three to find it, and both neighbours once more"
+    assert set(middle) == {("bpf_iter",)}
+
+
+async def test_a_commit_that_does_not_build_widens_what_is_said_of_the_first_bad_patch(house):
+    edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 7)]
+    edits[2], edits[3] = ("int line_9;", "#error line_3_bad"), ("#error line_3_bad", "int line_9_bad;")
+    await house.track(house.posted(1, *edits))
+    check, _ = checked(house)
+    found = {one["kind"]: (one["earliest"], one["position"]) for one in check.findings}
+    assert found == {FindingKind.BUILD: (3, 3), FindingKind.FIRST_BAD: (3, 4)}
+    run = house.run("v1")
+    assert run.verdict is Verdict.REGRESSED
+    assert "The first bad patch is one of the patches 3 to 4: bpf_iter/ksym fails from it on." in run.sentence
+    assert "Patch 3 (bpf: Change line 3) does not build on its own; patch 4 mends it" in run.sentence
+
+
+async def test_a_test_of_the_series_own_that_fails_is_the_doing_of_the_patch_that_adds_it(house):
+    edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 5)]
+    edits[2] = ("line_3;", "line_3_broken_new_test;")
+    await house.track(house.posted(1, *edits))
+    check, _ = checked(house)
+    assert [(one["kind"], one["position"], one["earliest"], one["tests"]) for one in check.findings] == [
+        (FindingKind.FIRST_BAD, 3, 3, ["log_buf/new"])
+    ]
+
+
+async def test_the_patch_from_which_on_the_machine_panics(house):
+    edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 6)]
+    edits[1] = ("line_2;", "line_2_panic;")
+    await house.track(house.posted(1, *edits))
+    check, _ = checked(house)
+    assert house.run("v1").verdict is Verdict.REGRESSED
+    assert {(one["kind"], one["position"], one["earliest"]) for one in check.findings} == {
+        (FindingKind.FIRST_BAD, 2, 2)
+    }
+
+
 async def test_what_one_patch_breaks_and_a_later_one_repairs_is_said_and_turns_nothing_red(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 9)]
     edits[2], edits[5] = ("line_3;", "line_3_bad;"), ("line_3_bad;", "line_3_good;")
