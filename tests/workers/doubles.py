@@ -187,8 +187,9 @@ class ScriptedMachine:
         count = sum(seen == text for seen, _ in self.boots)
         self.boots.append((text, tuple(tests)))
         lines, ending = self.script(text, tests, count)
-        results("".join(f"{line}\n" for line in lines).encode())
+        results("".join(f"{line}\n" for line in lines[:2]).encode())
         console(self.console(text, tests))
+        results("".join(f"{line}\n" for line in lines[2:]).encode())
         booted = 1.5 if lines else None
         return Boot(ending=ending, booted_s=booted, wall_s=2.0, accelerator="tcg")
 
