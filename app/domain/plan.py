@@ -1,6 +1,6 @@
 """A series' files -> the tests to run, and the files of the selftests that have to be built for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -68,6 +68,11 @@ class Selection:
         return tuple(test.name for test in self.tests)
 
     @property
+    def spelled(self) -> tuple[str, ...]:
+        """All tests, as they are spelled; those of flavours go with those of test_progs."""
+        return (*self.names, *(one.name for one in self.others))
+
+    @property
     def suites(self) -> tuple[Suite, ...]:
         """The suites to build."""
         others = {read(one.name)[0] for one in self.others}
@@ -77,19 +82,18 @@ class Selection:
         """Return each test, spelled, with the reason for it; those of flavours go with those of test_progs."""
         return tuple((test.name, test.reason) for test in (*self.tests, *self.others))
 
-    def order(self) -> tuple[str, ...]:
+    def order(self, *, but: Collection[str] = ()) -> tuple[str, ...]:
         """Return all tests, spelled, in the order to run: what the series asks for, then the rest, then the flavours.
 
-        Each part is in the order of its bytes, as the suites run them (app.domain.suites.invocations).
+        Each part is in the order of its bytes, as the suites run them (app.domain.suites.invocations). Those of `but`
+        are left out, of flavours too.
         """
-        found: list[str] = []
-        for beyond in (False, True):
-            found += sorted(test.name for test in self.tests if test.beyond is beyond)
-            found += [one.name for one in self.others if one.beyond is beyond]
-        for flavour in self.flavours:
-            for beyond in (False, True):
-                found += [spelled(flavour, name) for name in sorted(t.name for t in self.tests if t.beyond is beyond)]
-        return tuple(found)
+        parts = [
+            sorted(t.name for t in self.tests if t.beyond is beyond and t.name not in but) for beyond in (False, True)
+        ]
+        others = [[o.name for o in self.others if o.beyond is beyond and o.name not in but] for beyond in (False, True)]
+        flavoured = [spelled(flavour, name) for flavour in self.flavours for part in parts for name in part]
+        return (*parts[0], *others[0], *parts[1], *others[1], *flavoured)
 
 
 def select(files: Sequence[str], tree: TreeIndex, wanted: Wanted) -> Selection:
@@ -115,16 +119,17 @@ def select(files: Sequence[str], tree: TreeIndex, wanted: Wanted) -> Selection:
     chosen = [SelectedTest(name=name, reason=reason) for name, reason in reasons.items()]
     if wanted.everything:
         chosen += [SelectedTest(name=name, reason=ALL, beyond=True) for name in every if name not in reasons]
-    selection = _with_files(tuple(chosen), tree, missing)
     others = _other_suites(wanted, areas, {name: why for name, why in programs.items() if name in tree.programs})
-    return replace(selection, flavours=tuple(one for one in FLAVOURS[1:] if one in wanted.suites), others=others)
+    selection = _with_files(tuple(chosen), others, tree, missing)
+    return replace(selection, flavours=tuple(one for one in FLAVOURS[1:] if one in wanted.suites))
 
 
 def narrow(selection: Selection, tests: Iterable[str], tree: TreeIndex) -> Selection:
-    """Return the part of a selection that is left with some of its tests of test_progs."""
+    """Return the part of a selection that is left with some of its tests, spelled; flavours go with test_progs."""
     kept = frozenset(tests)
-    less = _with_files(tuple(each for each in selection.tests if each.name in kept), tree, ())
-    return replace(less, flavours=selection.flavours, others=selection.others)
+    others = tuple(each for each in selection.others if each.name in kept)
+    less = _with_files(tuple(each for each in selection.tests if each.name in kept), others, tree, ())
+    return replace(less, flavours=selection.flavours)
 
 
 def _touched_tests(own: Sequence[str], programs: Mapping[str, str], tree: TreeIndex) -> dict[str, str]:
@@ -173,7 +178,9 @@ def _of_area(area: Area, tree: TreeIndex) -> list[str]:
     return found
 
 
-def _with_files(tests: tuple[SelectedTest, ...], tree: TreeIndex, missing: tuple[str, ...]) -> Selection:
+def _with_files(
+    tests: tuple[SelectedTest, ...], others: tuple[SelectedTest, ...], tree: TreeIndex, missing: tuple[str, ...]
+) -> Selection:
     broken = {
         test: f"prog_tests/{name} includes {', '.join(sorted(file.absent))}.skel.h, which the tree has no program for"
         for name, file in tree.files.items()
@@ -184,13 +191,16 @@ def _with_files(tests: tuple[SelectedTest, ...], tree: TreeIndex, missing: tuple
     kept = {name: file for name, file in tree.files.items() if wanted & set(file.tests)}
     kept |= {name: tree.files[name] for file in tuple(kept.values()) for name in sorted(file.needs)}
     programs = set(tree.named).union(*(file.programs for file in kept.values()))
+    for suite, name in (read(one.name) for one in others):
+        programs |= {name.removesuffix(".bpf.o")} & tree.programs
+        programs |= tree.map_programs if suite == Suite.TEST_MAPS else set()
     for program in tuple(programs):
         included = {name.removesuffix(".c") for name in tree.included[program] if name.endswith(".c")}
         programs |= included & tree.programs
     return Selection(
         tests=tuple(test for test in tests if test.name in wanted),
         flavours=(),
-        others=(),
+        others=others,
         prog_tests=tuple(sorted(kept)),
         progs=tuple(sorted(f"{program}.c" for program in programs)),
         missing=missing,

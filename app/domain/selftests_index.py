@@ -61,15 +61,17 @@ class TreeIndex:
     """A tree's selftests: prog_tests files by name (`bpf_iter.c`), programs by stem (`bpf_iter_ksym`).
 
     `named` are the programs that the Makefile itself asks for; `included` says what each progs/*.c includes;
-    `tolerant`: its Makefile can leave out what does not build. `suites` are those that it builds; `log_checks` are
-    programs that ask for the verifier's log of states, to check it; `asks` is what programs ask of the kernel
-    (app.domain.fitness), of those that ask for anything.
+    `map_programs` are those that test_maps needs, for its files `map_files`. `tolerant`: its Makefile can leave out
+    what does not build. `suites` are those that it builds; `log_checks` are programs that ask for the verifier's log of
+    states, to check it; `asks` is what programs ask of the kernel (app.domain.fitness), of those that ask for anything.
     """
 
     files: Mapping[str, TestFile]
     programs: frozenset[str]
     named: frozenset[str]
     included: Mapping[str, frozenset[str]]
+    map_programs: frozenset[str]
+    map_files: frozenset[str]
     tolerant: bool
     suites: frozenset[Suite]
     log_checks: frozenset[str]
@@ -127,12 +129,15 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         for path, text in sorted(texts.items())
         if path.startswith("prog_tests/") and path.endswith(".c")
     }
+    maps = {path.removeprefix("map_tests/"): text for path, text in texts.items() if path.startswith("map_tests/")}
     needs = _needs(tests)
     return TreeIndex(
         files={name: _test_file(text, programs, linked, needs[name] - {name}) for name, text in tests.items()},
         programs=programs,
         named=frozenset(light).union(*linked.values()) & programs,
         included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
+        map_programs=frozenset().union(*map(_SKELETON.findall, maps.values())) & programs,
+        map_files=frozenset(maps),
         tolerant="BPF_STRICT_BUILD" in makefile,
         suites=_suites(makefile),
         asks={stem: asked for stem in programs if (asked := needs_of_program(texts[f"progs/{stem}.c"]))},

@@ -70,6 +70,7 @@ TEXTS = {
         "$(eval $(call DEFINE_TEST_RUNNER,test_maps))\n$(OUTPUT)/test_verifier: test_verifier.c\n\tcc\n"
         "$(OUTPUT)/veristat: veristat.o\n"
     ),
+    "map_tests/percpu.c": '#include "unrelated.skel.h"\n',
     "prog_tests/verifier.c": VERIFIER,
     "prog_tests/bpf_iter.c": BPF_ITER,
     "prog_tests/ringbuf.c": RINGBUF,
@@ -191,7 +192,17 @@ def test_everything_comes_after_what_is_touched_and_flavours_last() -> None:
     assert [one.removeprefix("test_progs-no_alu32:") for one in order[at + 1 :]] == list(order[:at])
     assert selection.missing == ("test_progs-cpuv4",)
     assert dict(selection.reasons())["iters"] == "the profile runs everything"
-    assert narrow(selection, ["iters"], TREE).order() == ("iters", "test_maps:*", "test_progs-no_alu32:iters")
+    assert narrow(selection, ["iters"], TREE).order() == ("iters", "test_progs-no_alu32:iters")
+    left = selection.order(but={"bpf_iter", "test_maps:*"})
+    assert set(order) - set(left) == {"bpf_iter", "test_progs-no_alu32:bpf_iter", "test_maps:*"}
+
+
+def test_what_a_suite_or_veristat_looks_at_is_built_too() -> None:
+    wanted = Wanted(core=(), suites=tuple(Suite))
+    maps = select([SELFTESTS + "map_tests/percpu.c"], TREE, wanted)
+    assert "unrelated.c" in maps.progs
+    assert "unrelated.c" in select([SELFTESTS + "progs/unrelated.c"], TREE, wanted).progs
+    assert "unrelated.c" not in select([SELFTESTS + "progs/loop1.c"], TREE, wanted).progs
 
 
 def test_what_cannot_be_built_is_left_out_and_said() -> None:

@@ -19,7 +19,6 @@ from app.domain.build_warnings import KERNEL_BEGINS, SELFTESTS_BEGIN
 from app.domain.fitness import Facts, options_of
 from app.domain.plan import Selection, Wanted, narrow, select
 from app.domain.selftests_index import TreeIndex, index_tree
-from app.domain.suites import read
 from app.errors import BuildFailedError, InfrastructureError
 from workers.adapters import clearing, kconfig, locks, sandbox, selftests, workshop
 from workers.adapters.images import Images
@@ -51,7 +50,7 @@ class Planned:
 
     def but(self, tests: Iterable[str]) -> "Planned":
         """Return the plan without some tests."""
-        left = frozenset(self.selection.names) - frozenset(tests)
+        left = frozenset(self.selection.spelled) - frozenset(tests)
         return replace(self, selection=narrow(self.selection, left, self.index))
 
     def untouched(self, broken: dict[str, str], changed: Sequence[str]) -> dict[str, str]:
@@ -59,7 +58,7 @@ class Planned:
         return {
             test: reason
             for test, reason in broken.items()
-            if test in self.selection.names and not self._sources(test) & frozenset(changed)
+            if test in self.selection.spelled and not self._sources(test) & frozenset(changed)
         }
 
     def _sources(self, test: str) -> frozenset[str]:
@@ -194,7 +193,7 @@ class Builder:
         image = Image(
             key=key,
             folder=out,
-            tests=tuple(test for test in planned.selection.order() if read(test)[1] not in lacking.keys() | unfit),
+            tests=planned.selection.order(but={*lacking, *unfit}),
             selection=planned.selection.reasons(),
             not_built=tuple(lacking.items()),
             unfit=tuple((test, reason) for test, reason in unfit.items() if test not in lacking),
@@ -286,13 +285,14 @@ class Builder:
             code = await make_selftests(teller, now, before, keep_going=True, tolerant=tolerant)
             failed = selftests.failures(bytes(output))
             if code == 0 and tolerant:
-                failed = await asyncio.to_thread(selftests.left_out, job.folders.writable[workshop.SELFTESTS], now.kept)
+                made = job.folders.writable[workshop.SELFTESTS]
+                failed = await asyncio.to_thread(selftests.left_out, made, now.kept, now.selection.suites)
             if code == 0 and not failed.any:
                 return not_built
             broken = selftests.without(planned.index, failed)
-            if not broken.keys() & frozenset(now.selection.names):
+            if not broken.keys() & frozenset(now.selection.spelled):
                 break
-            not_built |= {test: reason for test, reason in broken.items() if test in planned.selection.names}
+            not_built |= {test: reason for test, reason in broken.items() if test in planned.selection.spelled}
             before = now.kept
         raise InfrastructureError(f"the selftests of the base do not build even without {', '.join(sorted(not_built))}")
 

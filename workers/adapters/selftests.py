@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.domain.plan import Selection
 from app.domain.selftests_index import TreeIndex
-from app.domain.suites import Suite
+from app.domain.suites import FLAVOURS, WHOLE, Suite, spelled
 from workers.adapters.workshop import OBJECTS, SCRATCH, SELFTESTS, SOURCE
 
 FOLDER = "tools/testing/selftests/bpf"
@@ -78,20 +78,24 @@ cp {OBJECTS}/.config /build/image/config
 cp {OBJECTS}/vmlinux /build/image/vmlinux
 """
 
+_SUITE_FAILED = re.compile(
+    rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?/(test_verifier|test_maps|veristat)(?:\.o)?\] Error", re.MULTILINE
+)
 _FAILED = re.compile(rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?([\w.-]+)\.(test\.o|bpf\.o|skel\.h)\] Error", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
-    """What `make -k` could not make: test files and BPF programs, by stem."""
+    """What `make -k` could not make: test files and BPF programs, by stem, and other suites."""
 
     tests: frozenset[str]
     programs: frozenset[str]
+    suites: frozenset[str] = frozenset()
 
     @property
     def any(self) -> bool:
         """Whether there is any."""
-        return bool(self.tests or self.programs)
+        return bool(self.tests or self.programs or self.suites)
 
 
 def failures(output: bytes) -> Failures:
@@ -100,16 +104,18 @@ def failures(output: bytes) -> Failures:
     programs: set[str] = set()
     for stem, kind in _FAILED.findall(output):
         (tests if kind == b"test.o" else programs).add(stem.decode())
-    return Failures(tests=frozenset(tests), programs=frozenset(programs))
+    suites = frozenset(name.decode() for name in _SUITE_FAILED.findall(output))
+    return Failures(tests=frozenset(tests), programs=frozenset(programs), suites=suites)
 
 
-def left_out(output: Path, kept: Iterable[str]) -> Failures:
-    """Return what a tolerant build (TOLERANT) left out of `output`, of the files that the scratch copy holds."""
+def left_out(output: Path, kept: Iterable[str], suites: Iterable[Suite]) -> Failures:
+    """Return what a tolerant build (TOLERANT) left out of `output`, of suites and files that the scratch copy holds."""
     sources = [Path(path) for path in kept if path.endswith(".c")]
     made = {folder: {path.stem for path in sources if str(path.parent) == folder} for folder in ("prog_tests", "progs")}
     return Failures(
         tests=frozenset(stem for stem in made["prog_tests"] if not (output / f"{stem}.test.o").exists()),
         programs=frozenset(stem for stem in made["progs"] if not (output / f"{stem}.bpf.o").exists()),
+        suites=frozenset(one for one in suites if one not in FLAVOURS and not (output / one).exists()),
     )
 
 
@@ -128,8 +134,11 @@ def kept(paths: Iterable[str], selection: Selection) -> frozenset[str]:
 
 
 def without(index: TreeIndex, failed: Failures) -> dict[str, str]:
-    """Return test -> reason for every test that needs something of what could not be made."""
-    broken: dict[str, str] = {}
+    """Return test (spelled) -> reason for every test that needs something of what could not be made."""
+    suites = set(failed.suites)
+    if {name.removesuffix(".c") for name in index.map_files} & failed.tests or index.map_programs & failed.programs:
+        suites.add(Suite.TEST_MAPS)
+    broken = {spelled(suite, WHOLE): f"{suite} does not build on the base" for suite in suites}
     for name, file in index.files.items():
         programs = sorted(file.programs & failed.programs)
         if programs:

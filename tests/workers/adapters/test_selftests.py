@@ -38,6 +38,18 @@ def test_tests_go_with_what_they_need():
     }
 
 
+def test_other_suites_are_named_by_their_own_files():
+    said = b"make: *** [Makefile:790: /build/selftests/veristat.o] Error 1\n"
+    said += b"make: *** [Makefile:781: /build/selftests/percpu.test.o] Error 1\n"
+    index = index_tree({**TEXTS, "map_tests/percpu.c": '#include "one.skel.h"\n'})
+    reasons = {
+        "veristat:*": "veristat does not build on the base",
+        "test_maps:*": "test_maps does not build on the base",
+    }
+    assert without(index, failures(said)) == reasons
+    assert "test_maps:*" in without(index, Failures(tests=frozenset(), programs=frozenset({"one"})))
+
+
 def test_scratch_copy_holds_the_selection_and_all_that_is_no_test():
     selection = select([], INDEX, Wanted(core=("one",)))
     assert kept([*TEXTS, *OTHERS], selection) == {
