@@ -112,6 +112,8 @@ async def try_run(job: JobContext, *, run_id: int) -> None:
     """Try each patch of a judged run on its own; then its report is due, also where that could not be done."""
     context = _context(job)
     with context.sessions.begin() as session:
+        if elsewhere.patches_left_to_others(session, run_id, worker=context.worker, pool=context.pool):
+            return
         held = patches.claim(session, run_id, worker=context.worker)
         if held is None:
             reporting.queue_report(session, context.settings, run_id)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.db.models import Attempt, Run, RunState, Worker
-from app.services import attempts
+from app.db.models import Attempt, CheckState, PatchCheck, Run, RunState, Worker
+from app.services import attempts, patches
 
 LEAVE = timedelta(minutes=2)
 """So long the host that failed leaves the run to others; then it tries again rather than nobody."""
@@ -24,17 +24,30 @@ def left_to_others(session: Session, run_id: int, *, worker: str, pool: str) -> 
     a worker of another host in the same pool is alive. Whatever is wrong may be wrong with the host.
     """
     run = session.scalar(select(Run).where(Run.id == run_id).with_for_update())
-    if run is None or run.state is RunState.DONE:
+    if run is None or run.state is RunState.DONE or not _failed_here(session, run, worker, pool):
         return False
+    attempts.queue_next(session, run, pause_s=LOOK_AGAIN_S)
+    return True
+
+
+def patches_left_to_others(session: Session, run_id: int, *, worker: str, pool: str) -> bool:
+    """Tell the same of trying a judged run's patches one by one."""
+    run = session.scalar(select(Run).where(Run.id == run_id).with_for_update())
+    check = session.get(PatchCheck, run_id)
+    if run is None or check is None or check.state is CheckState.DONE or not _failed_here(session, run, worker, pool):
+        return False
+    patches.queue(session, run, pause_s=LOOK_AGAIN_S)
+    return True
+
+
+def _failed_here(session: Session, run: Run, worker: str, pool: str) -> bool:
+    """Whether the newest attempt failed on this host a moment ago, and another host is there."""
     attempts.close_lost(session, run)
     last = session.get(Attempt, (run.id, run.newest_attempt))
     if last is None or last.finished_at is None or not (last.ending or "").startswith(_TROUBLE):
         return False
     now = datetime.now(UTC)
-    if host(last.worker) != host(worker) or now - last.finished_at > LEAVE or not _others(session, worker, pool, now):
-        return False
-    attempts.queue_next(session, run, pause_s=LOOK_AGAIN_S)
-    return True
+    return host(last.worker) == host(worker) and now - last.finished_at <= LEAVE and _others(session, worker, pool, now)
 
 
 def host(worker: str) -> str:

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db.models import Attempt, Run, RunState
-from app.services.elsewhere import LEAVE, left_to_others
+from app.db.models import Attempt, CheckState, PatchCheck, Run, RunState
+from app.services.elsewhere import LEAVE, left_to_others, patches_left_to_others
 from tests import factories as make
 
 TROUBLE = "trouble of ours: the disk of the cache is full"
@@ -68,3 +68,16 @@ def test_nobody_waits_for_the_same_host_another_pool_or_the_dead(
 ) -> None:
     make.add_worker(session, name, pool=pool, seen_at=datetime.now(UTC) - ago)
     assert not waits(session, tried(session))
+
+
+@pytest.mark.usefixtures("other")
+@pytest.mark.parametrize("state", CheckState)
+def test_single_patches_are_left_to_another_host_as_well(session: Session, state: CheckState) -> None:
+    run = tried(session)
+    run.state = RunState.DONE
+    session.add(PatchCheck(run_id=run.id, state=state, whole={}, findings=[]))
+    session.flush()
+    left = patches_left_to_others(session, run.id, worker="full/18", pool="default")
+    assert left is (state is CheckState.OPEN)
+    assert session.scalars(text("SELECT task_name FROM procrastinate_jobs")).all() == ["patches"] * left
+    assert not patches_left_to_others(session, run.id, worker="roomy/5", pool="default")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,36 @@ async def test_only_what_a_series_touches_looks_new_to_make(upstream, trees):
     async with trees.checkout(upstream.tree, base) as checkout:
         assert times(checkout.source) == {"a.c": True, "sub/b.c": True}
         assert (checkout.source / "sub" / "b.c").read_text() == LINES
+
+
+async def test_stepping_makes_look_new_what_differs_from_the_step_before(upstream, trees):
+    """Also what is as on the base again: an object of the step before is newer than the base's mtime."""
+    upstream.write("a.c", "int first;\n")
+    upstream.commit("one")
+    upstream.write("sub/b.c", "int second;\n")
+    upstream.commit("two")
+    mails = upstream.mails(upstream.base)
+    base = await trees.resolve(upstream.tree, upstream.base)
+
+    def new(checkout, since):
+        return {name for name in ("a.c", "sub/b.c") if (checkout.source / name).stat().st_mtime >= since}
+
+    async with trees.checkout(upstream.tree, base) as checkout:
+        top = await checkout.am(mails)
+        one, two = await checkout.below(top, base.commit)
+        assert two == top
+        await checkout.to(base.commit)
+        for commit, differs in ((one, {"a.c"}), (two, {"sub/b.c"}), (one, {"sub/b.c"}), (base.commit, {"a.c"})):
+            since = time.time() - 0.01
+            await asyncio.sleep(0.02)
+            await checkout.step(commit)
+            assert new(checkout, since) == differs
+            assert await checkout.head() == commit
+        await checkout.to(base.commit)
+        assert new(checkout, OLD_MTIME + 1) == set()
+        await checkout.step(two)
+    async with Trees(trees.folder).checkout(upstream.tree, base) as checkout:  # as after a kill: nobody went back
+        assert new(checkout, OLD_MTIME + 1) == set()
 
 
 async def test_refused_series_leaves_old_times_too(upstream, trees):
