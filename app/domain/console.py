@@ -78,10 +78,22 @@ class ConsoleEvent:
         return cls(**{**one, "kind": ConsoleKind(one["kind"]), "frames": tuple(one["frames"]), "decoded": decoded})
 
     @property
+    def sentence(self) -> str:
+        """The title, and which test ran, as far as that is known."""
+        return " ".join(filter(None, (self.title, during(self.test or "", self.perhaps or ""))))
+
+    @property
     def exact_first(self) -> bool:
         """Whether the first frame is where it happened rather than the return address of a call."""
         heads = [line for line in self.excerpt.split("\n") if _RIP.match(line) or _WARNED_IN.match(line)]
         return bool(self.frames) and any(self.frames[0] in line for line in heads)
+
+
+def during(test: str, perhaps: str) -> str:
+    """Say which test ran; `perhaps` (or "") is the one that may have been it as well, having ended just before."""
+    if not test:
+        return f"after {perhaps}" if perhaps else ""
+    return f"while {test} ran, or just before it {perhaps}" if perhaps else f"while {test} ran"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

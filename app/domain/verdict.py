@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from app.domain.console import ConsoleEvent
+from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.outcome import ChangeClass, Outcome, Step, TestKey, Verdict
 from app.domain.regression import Change, RevisionComparison
 from app.domain.sentence import clean_sentence, regressed_sentence
+from app.domain.suites import origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,9 +162,24 @@ def count(changes: Sequence[Change]) -> Counts:
 
 
 def new_complaints(case: Case) -> tuple[ConsoleEvent, ...]:
-    """Return what the patched kernel complained of and the base did not; what a busy host explains is left out."""
+    """Return what the patched kernel complained of and the base did not.
+
+    What a busy host explains is left out, and what a blamed test says already: it ended its machine that way.
+    """
     known = {event.fingerprint for event in case.baseline_console}
-    return tuple(event for event in case.console if event.fingerprint not in known and not event.kind.depends_on_load)
+    said = [(origin(one.key.suite, one.key.name), one.message or "") for one in case.changes if one.cls.blamed]
+    return tuple(
+        event
+        for event in case.console
+        if event.fingerprint not in known
+        and not event.kind.depends_on_load
+        and not any(event.test == test and _says(message, event) for test, message in said)
+    )
+
+
+def _says(message: str, event: ConsoleEvent) -> bool:
+    """Whether a failure is what an event tells; the panic after an oops adds nothing to that."""
+    return event.title in message or event.kind is ConsoleKind.PANIC
 
 
 def _stopped(case: Case, stopped: StepOutcome) -> Judgement:
@@ -203,7 +219,7 @@ def _by_tests(case: Case, counts: Counts) -> Judgement:
     if died is not None and base_died is None:
         reasons.insert(0, Reason(text=died.reason, excerpt=died.excerpt))
     complaints = new_complaints(case)
-    reasons += [Reason(text=event.title, excerpt=event.excerpt) for event in complaints]
+    reasons += [Reason(text=event.sentence, excerpt=event.excerpt) for event in complaints]
     if reasons:
         sentence = regressed_sentence(
             case.label, case.changes, died=died is not None and base_died is None, why=reasons[0].text

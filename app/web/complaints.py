@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.console import during
+
 MOST = 50
 
 
@@ -57,16 +59,9 @@ def _event(one: Mapping[str, Any], *, several: bool) -> KernelEvent:
         title=_text(one.get("title")),
         excerpt=_text(one.get("excerpt")),
         count=_int(one.get("count")) or 1,
-        during=_during(_text(one.get("test")), _text(one.get("perhaps"))),
+        during=during(_text(one.get("test")), _text(one.get("perhaps"))),
         life=_int(one.get("life")) if several else 0,
     )
-
-
-def _during(test: str, perhaps: str) -> str:
-    """Say which test ran: results and console come by ports of their own, so that it may be the one before."""
-    if not test:
-        return f"after {perhaps}" if perhaps else ""
-    return f"while {test} ran, or just before it {perhaps}" if perhaps else f"while {test} ran"
 
 
 def _life(one: Mapping[str, Any]) -> MachineLife:

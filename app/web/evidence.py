@@ -88,11 +88,13 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
         )
     errors = [_error(one) for one in _dicts(_dict(stored.get("build")).get("errors"))]
     events = read_events(stored)
-    shown = {event.title for event in events} if not (refusal or errors) else None
+    shown = tuple(event.title for event in events if event.title) if not (refusal or errors) else None
     return Evidence(
         first=applied_first((), _dicts(stored.get("first"))),
         refusal=refusal,
-        reasons=[] if shown is None else [one for one in _reasons(stored.get("reasons")) if one.name not in shown],
+        reasons=[]
+        if shown is None
+        else [one for one in _reasons(stored.get("reasons")) if not one.name.startswith(shown)],
         since=_since(stored),
         errors=errors,
         events=events,
@@ -100,6 +102,16 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
         not_built=named(stored.get("not_built")),
         accelerator=_text(stored.get("accelerator")),
     )
+
+
+def read_histories(stored: Mapping[str, Any]) -> dict[tuple[str, str, int], str]:
+    """Return what tests (suite, name, ordinal) did on unpatched trees before, in words, as the judge knew it."""
+    found = {}
+    for one in _dicts(stored.get("weighed"), most=5000):
+        key, history = _dict(one.get("key")), _dict(one.get("history"))
+        if words := _text(history.get("words")):
+            found[_text(key.get("suite")), _text(key.get("name")), _int(key.get("ordinal")) or 0] = words
+    return found
 
 
 def named(stored: Any) -> list[Named]:  # noqa: ANN401 - JSON

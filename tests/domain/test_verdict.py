@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from app.domain.console import scan_console
@@ -184,6 +186,33 @@ def test_a_new_complaint_of_the_kernel() -> None:
     assert judged.sentence.startswith("v3 makes the kernel complain: WARNING: kernel/bpf/frob.c:9 in frob. ")
     assert verdict(console=WARNING, baseline_console=WARNING).verdict is Verdict.CLEAN
     assert verdict(console=STALL).verdict is Verdict.CLEAN
+
+
+def test_a_complaint_says_which_test_ran() -> None:
+    event = replace(WARNING[0], test="bpf_iter")
+    assert "complain: WARNING: kernel/bpf/frob.c:9 in frob while bpf_iter ran. " in verdict(console=(event,)).sentence
+    either = replace(event, perhaps="align")
+    assert "in frob while bpf_iter ran, or just before it align" in verdict(console=(either,)).reasons[0].text
+
+
+def test_what_a_blamed_test_says_already_is_not_said_twice() -> None:
+    oops, panic = scan_console(
+        "BUG: kernel NULL pointer dereference\nRIP: 0010:frob+0x1/0x2\n---[ end trace 0 ]---\n"
+        "Kernel panic - not syncing: Fatal exception\n"
+    )
+    died = tuple(
+        replace(one, patched=replace(one.patched, message=oops.title))
+        for one in changes({"a": PASS, "b": PASS}, {"a": FAIL, "b": PASS})
+    )
+    console = (replace(oops, test="a"), replace(panic, test="a"))
+    assert [one.key for one in verdict(changes=died, console=console).reasons] == [
+        TestKey(suite="test_progs", name="a")
+    ]
+    elsewhere = (replace(oops, test="b"), replace(WARNING[0], test="a"))
+    assert [one.text for one in verdict(changes=died, console=elsewhere).reasons[1:]] == [
+        "oops: kernel NULL pointer dereference in frob while b ran",
+        "WARNING: kernel/bpf/frob.c:9 in frob while a ran",
+    ]
 
 
 NEEDS = ("“bpf: Frob” v2, which is not at hand",)
