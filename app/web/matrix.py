@@ -66,13 +66,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """Groups of rows, by title; `differing` counts tests, `left_out` those that no row is about."""
+    """Groups of rows, by title; `differing` counts tests, `left_out` those that no row is about.
+
+    `broken` are tests without a row that fail on the base and wherever they ran.
+    """
 
     columns: Sequence[str]
     groups: Sequence[tuple[str, Sequence[Row]]]
     differing: int
     left_out: int
     suites: int
+    broken: Sequence[Test]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,7 @@ def build_matrix(columns: Sequence[Column], facts: Facts) -> Matrix:
         differing=facts.differing.total,
         left_out=facts.differing.total - len(by_test) - alike,
         suites=len({changes[0].test.suite for changes in by_test.values()}),
+        broken=facts.differing.broken,
     )
 
 

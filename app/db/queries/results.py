@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, joinedload, undefer
 
 from app.db.models import Change, Result, Run, Test
@@ -79,6 +80,8 @@ def _of_class(statement: Select[Result], kind: ChangeClass) -> Select[Result]:
     return statement.join(Change, same).where(Change.kind == kind)
 
 
+FEW_BROKEN = 5
+"""So many tests that fail on the base and with the patches alike are shown among those that differ."""
 _GRAVITY = case({kind.value: place for place, kind in enumerate(GRAVITY)}, value=Change.kind, else_=len(GRAVITY))
 
 
@@ -86,12 +89,14 @@ _GRAVITY = case({kind.value: place for place, kind in enumerate(GRAVITY)}, value
 class Differing:
     """Changes of the tests that differ, all of a test together, the gravest test first.
 
-    `total` counts the tests that differ; `alike` says how many more each test stands for.
+    `total` counts the tests that differ; `alike` says how many more each test stands for. `broken` are tests that fail
+    on the base and wherever they ran, where they are too many to be among the others.
     """
 
     changes: Sequence[Change]
     total: int
     alike: Mapping[TestRef, int]
+    broken: Sequence[Test] = ()
 
 
 def list_changes(
@@ -112,49 +117,67 @@ def list_differing(session: Session, run_ids: Sequence[int], limit: int) -> Diff
     Where there are more, one of the tests with the same parent and the same classes stands for all of them. Not to have
     been run is no difference of the test's own.
     """
-    refs = (
-        select(
-            Change.test_id,
-            Change.ordinal,
-            func.min(_GRAVITY).label("gravity"),
-            func.bit_xor(func.hashtextextended(func.concat(Change.run_id, Change.kind), 0)).label("pattern"),
-            func.count().over().label("total"),
-        )
-        .where(Change.run_id.in_(run_ids), Change.kind != ChangeClass.NOT_RUN)
-        .group_by(Change.test_id, Change.ordinal)
-        .subquery()
-    )
-    # Sorted by bytes: which language's order it is does not matter here, and costs.
-    family = (func.coalesce(Test.parent, Test.name).collate("C"), Test.suite.collate("C"), refs.c.pattern)
-    ranked = (
-        select(
-            refs,
-            Test.suite,
-            Test.name,
-            func.row_number().over(partition_by=family, order_by=(refs.c.test_id, refs.c.ordinal)).label("nth"),
-            func.count().over(partition_by=family).label("alike"),
-        )
-        .join(Test, Test.id == refs.c.test_id)
-        .subquery()
-    )
-    shown = (
-        select(ranked)
-        .where(or_(ranked.c.total <= limit, ranked.c.nth == 1))
-        .order_by(ranked.c.gravity, ranked.c.suite, ranked.c.name, ranked.c.ordinal)
-        .limit(limit)
-    )
-    rows = session.execute(shown).all()
+    refs = _refs(run_ids)
+    broken = _broken(session, refs)
+    rows = session.execute(_ranked(refs, limit, steady=not broken)).all()
     places = {(row.test_id, row.ordinal): place for place, row in enumerate(rows)}
     changes = session.scalars(
         select(Change)
         .options(joinedload(Change.test))
         .where(Change.run_id.in_(run_ids), Change.test_id.in_({row.test_id for row in rows}))
-    )
+    ).all()
     told = [one for one in changes if (one.test_id, one.ordinal) in places]
     return Differing(
         changes=sorted(told, key=lambda one: (places[one.test_id, one.ordinal], one.run_id)),
         total=rows[0].total if rows else 0,
         alike={(row.test_id, row.ordinal): row.alike - 1 for row in rows if row.total > limit},
+        broken=broken,
+    )
+
+
+def _refs(run_ids: Sequence[int]) -> Subquery:
+    """The tests that differ: how gravely, in which classes in which runs, and whether they only fail as the base's."""
+    return (
+        select(
+            Change.test_id,
+            Change.ordinal,
+            func.min(_GRAVITY).label("gravity"),
+            func.bit_xor(func.hashtextextended(func.concat(Change.run_id, Change.kind), 0)).label("pattern"),
+            func.bool_and(Change.kind == ChangeClass.PRE_EXISTING).label("steady"),
+        )
+        .where(Change.run_id.in_(run_ids), Change.kind != ChangeClass.NOT_RUN)
+        .group_by(Change.test_id, Change.ordinal)
+        .subquery()
+    )
+
+
+def _broken(session: Session, refs: Subquery) -> Sequence[Test]:
+    steady = select(Test).join(refs, refs.c.test_id == Test.id).where(refs.c.steady)
+    broken = session.scalars(steady.order_by(Test.suite, Test.name).distinct()).all()
+    return broken if len(broken) > FEW_BROKEN else ()
+
+
+def _ranked(refs: Subquery, limit: int, *, steady: bool) -> Select[Any]:
+    counted = select(refs, func.count().over().label("total"))
+    counts = (counted if steady else counted.where(~refs.c.steady)).subquery()
+    # Sorted by bytes: which language's order it is does not matter here, and costs.
+    family = (func.coalesce(Test.parent, Test.name).collate("C"), Test.suite.collate("C"), counts.c.pattern)
+    ranked = (
+        select(
+            counts,
+            Test.suite,
+            Test.name,
+            func.row_number().over(partition_by=family, order_by=(counts.c.test_id, counts.c.ordinal)).label("nth"),
+            func.count().over(partition_by=family).label("alike"),
+        )
+        .join(Test, Test.id == counts.c.test_id)
+        .subquery()
+    )
+    return (
+        select(ranked)
+        .where(or_(ranked.c.total <= limit, ranked.c.nth == 1))
+        .order_by(ranked.c.gravity, ranked.c.suite, ranked.c.name, ranked.c.ordinal)
+        .limit(limit)
     )
 
 

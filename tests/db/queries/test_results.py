@@ -117,3 +117,21 @@ def test_some_kinds_of_changes_are_left_out(session: Session, run: Run) -> None:
     make.add_change(session, run, "a", ChangeClass.NEW_PASS)
     kinds = [one.kind for one in queries.list_changes(session, [run.id], without={ChangeClass.NEW_PASS})]
     assert kinds == [ChangeClass.REGRESSION]
+
+
+def test_many_tests_that_fail_on_the_base_as_well_are_told_apart(session: Session, run: Run) -> None:
+    other = make.add_run(session, make.add_revision(session, make.add_series(session), "v2"))
+    names = [f"broken/{number}" for number in range(queries.FEW_BROKEN)]
+    for name in names:
+        make.add_change(session, run, name, ChangeClass.PRE_EXISTING)
+        make.add_change(session, other, name, ChangeClass.PRE_EXISTING)
+    few = queries.list_differing(session, [run.id, other.id], 10)
+    assert (few.total, few.broken) == (1 + queries.FEW_BROKEN, ())
+
+    make.add_change(session, run, "broken/also", ChangeClass.PRE_EXISTING)
+    make.add_change(session, run, "mended", ChangeClass.PRE_EXISTING)
+    make.add_change(session, other, "mended", ChangeClass.FIXED)
+    many = queries.list_differing(session, [run.id, other.id], 10)
+    assert [one.name for one in many.broken] == [*names, "broken/also"]
+    assert list(dict.fromkeys(one.test.name for one in many.changes)) == ["b/x", "mended"]
+    assert many.total == 2
