@@ -16,6 +16,7 @@ from app.errors import InfrastructureError
 from workers.adapters.accelerator import PLACE, Accelerators, Answer
 from workers.adapters.kbuild import Builder
 from workers.adapters.qemu import Machine
+from workers.adapters.rootfs import guest_root
 
 VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*")
 PROBE_LIMIT_S = 20.0
@@ -75,6 +76,7 @@ async def report(settings: Settings) -> int:
         _hint("linux-source-6.12", source),
     )
     console.print(table)
+    await _show_guest(console, settings)
     await _show_accelerator(console, settings)
     _show_disk_use(console, settings)
     console.print(f"state: {settings.state_dir}  caches: {settings.cache_dir} ({_free(settings.cache_dir)})")
@@ -117,6 +119,17 @@ def _postgres() -> str | None:
         return str(find_binaries())
     except InfrastructureError:
         return None
+
+
+async def _show_guest(console: Console, settings: Settings) -> None:
+    """Say which tools the guest's root cannot have, for want of them here: tests that call them are skipped."""
+    try:
+        root = await guest_root(settings.cache_dir / "guest")
+    except InfrastructureError as error:
+        console.print(f"the guest's root cannot be made: {error}", markup=False)
+        return
+    absent = f"without {', '.join(root.absent)}; tests that call them are skipped" if root.absent else "has every tool"
+    console.print(f"the guest's root {absent}", markup=False)
 
 
 async def _show_accelerator(console: Console, settings: Settings) -> None:
