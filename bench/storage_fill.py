@@ -131,7 +131,7 @@ def _results(connection: Driver, series: Sequence[int], tests: Sequence[int]) ->
             copy.write(_block(baseline, passes, fails, broken | flaky))
             for version, run in enumerate(runs, start=1):
                 blamed = set(range(TESTS)) if tallest else {test for test, last in fixed_in.items() if version < last}
-                blamed -= broken
+                blamed = {test for test in blamed - broken if test % 40}  # what only sums up is never blamed
                 copy.write(_block(run, passes, fails, broken | blamed))
                 copy.write("".join(_confirming(run, tests[test], test) for test in sorted(blamed)[:20]))
                 changes += _changes(run, tests, broken, blamed, flaky)
