@@ -43,6 +43,7 @@ class FindingKind(StrEnum):
     BOOT = "does not boot"
     TESTS = "breaks tests"
     FIRST_BAD = "first bad patch"
+    GONE = "removes tests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Finding:
         if self.kind is FindingKind.FIRST_BAD:
             failing = self.what or f"{_some(self.tests)} {'fails' if len(self.tests) == 1 else 'fail'}"
             return f"The first bad patch is {named.removeprefix('patch ')}: {failing} from it on"
+        if self.kind is FindingKind.GONE:
+            return f"{_begun(named)} removes {_some(self.tests)}"
         mended = f"; patch {self.until} mends it" if self.until else ""
         if self.kind is FindingKind.TESTS:
             return f"{_begun(named)} breaks {_some(self.tests)}{mended.replace('mends', 'repairs')}"
@@ -137,5 +140,5 @@ def _counted(warnings: int) -> str:
 
 
 def _weight(finding: Finding) -> tuple[int, int]:
-    order = (FindingKind.FIRST_BAD, FindingKind.BUILD, FindingKind.BOOT, FindingKind.TESTS)
+    order = (FindingKind.FIRST_BAD, FindingKind.BUILD, FindingKind.BOOT, FindingKind.TESTS, FindingKind.GONE)
     return order.index(finding.kind), finding.position

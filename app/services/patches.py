@@ -13,7 +13,18 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, undefer
 
 from app.config import Settings
-from app.db.models import AttemptKind, CheckState, Message, Patch, PatchCheck, PatchTrial, Revision, Run, RunState
+from app.db.models import (
+    AttemptKind,
+    Change,
+    CheckState,
+    Message,
+    Patch,
+    PatchCheck,
+    PatchTrial,
+    Revision,
+    Run,
+    RunState,
+)
 from app.db.queries.results import list_changes
 from app.db.queue import Priority, Task, enqueue
 from app.domain.console import ConsoleEvent
@@ -89,14 +100,16 @@ def claim(session: Session, run_id: int, *, worker: str) -> Claim | None:
 class Heard:
     """What the judge had of a run, for trying its patches.
 
-    `blamed` are the tests that the series answers for, with whether they are its own; `complaints` the console events
-    that it does. `addressed` are the bare addresses (lower case) in From, To and Cc of each patch and of the cover.
+    `blamed` are the tests that the series answers for, with whether they are its own; `gone` those of the base that it
+    has not; `complaints` are the console events that it answers for. `addressed` are the bare addresses (lower case) in
+    From, To and Cc of each patch and of the cover.
     """
 
     verdict: Verdict
     run: RunFacts
     baseline: RunFacts | None
     blamed: tuple[tuple[TestKey, bool], ...]
+    gone: tuple[TestKey, ...]
     complaints: tuple[ConsoleEvent, ...]
     errors: tuple[dict[str, Any], ...]
     addressed: dict[int, frozenset[str]]
@@ -113,18 +126,16 @@ def hear(session: Session, run_id: int) -> Heard:
         verdict=Verdict(check.whole["verdict"]),
         run=hearing.run,
         baseline=hearing.baseline,
-        blamed=tuple(
-            (
-                TestKey(suite=one.test.suite, name=one.test.name, ordinal=one.ordinal),
-                one.kind is ChangeClass.NEW_FAILURE,
-            )
-            for one in changes
-            if one.kind.blamed
-        ),
+        blamed=tuple((_key(one), one.kind is ChangeClass.NEW_FAILURE) for one in changes if one.kind.blamed),
+        gone=tuple(_key(one) for one in changes if one.kind is ChangeClass.DISAPPEARED),
         complaints=tuple(event for event in hearing.run.console if event.title in told),
         errors=tuple(run.evidence.get("build", {}).get("errors", ())),
         addressed=_addressed(session, run),
     )
+
+
+def _key(change: Change) -> TestKey:
+    return TestKey(suite=change.test.suite, name=change.test.name, ordinal=change.ordinal)
 
 
 def _addressed(session: Session, run: Run) -> dict[int, frozenset[str]]:

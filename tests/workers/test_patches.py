@@ -137,6 +137,19 @@ async def test_a_test_of_the_series_own_that_fails_is_the_doing_of_the_patch_tha
     ]
 
 
+async def test_the_patch_that_removes_a_test_is_named_and_nothing_is_red_for_it(house):
+    edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 6)]
+    edits[3] = ("line_4;", "line_4_removes_log_buf;")
+    await house.track(house.posted(1, *edits))
+    check, _ = checked(house)
+    assert [(one["kind"], one["position"], one["tests"]) for one in check.findings] == [
+        (FindingKind.GONE, 4, ["log_buf"])
+    ]
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    assert run.sentence.endswith("Patch 4 (bpf: Change line 4) removes log_buf.")
+
+
 async def test_the_patch_from_which_on_the_machine_panics(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 6)]
     edits[1] = ("line_2;", "line_2_panic;")

@@ -8,12 +8,12 @@ import structlog
 
 from app.config import ProfileSettings
 from app.domain.bisection import Bisection, FirstBad, Seen
-from app.domain.console import ConsoleEvent
 from app.domain.outcome import Outcome, TestKey, Verdict
 from app.domain.patches import Finding, FindingKind
 from app.domain.regression import ABSENT, Observations, observe, top_level
 from app.errors import BuildFailedError, InfrastructureError
 from app.services.judging import RunFacts
+from app.services.patches import Heard
 from workers.ports import Builder, Ending, Image, Machine, Sink, Steps
 from workers.steps.build import key_of
 from workers.steps.lives import Lives
@@ -31,12 +31,14 @@ EXCERPT = 4000
 class Subject:
     """Something that fails: a test where `key` is set, a complaint of the kernel where `event` is, else the boot.
 
-    `own`: the base does not have the test, so that it cannot fail before it is there.
+    `own`: the base does not have the test, so that it cannot fail before it is there. `gone`: the test is wanted, and
+    what is bad is that it is not there, or skipped.
     """
 
     key: TestKey | None = None
     event: str | None = None
     own: bool = False
+    gone: bool = False
     words: str = ""
     excerpt: str = ""
 
@@ -52,6 +54,9 @@ class Subject:
 
     def _of_test(self, key: TestKey, life: Lives) -> Seen:
         found = next((one for one in life.results if one.key == key), None)
+        if self.gone:
+            there = found is not None and found.outcome is not Outcome.SKIP
+            return Seen.GOOD if there else Seen.BAD if life.complete else Seen.UNTOLD
         if found is not None and found.outcome.failed:
             return Seen.BAD
         if found is not None and found.outcome is Outcome.PASS:
@@ -106,17 +111,16 @@ class Prober:
             return None
 
 
-def subjects_of(
-    verdict: Verdict, blamed: Sequence[tuple[TestKey, bool]], complaints: Sequence[ConsoleEvent]
-) -> list[Subject]:
-    """Return what a whole series fails in; `blamed` are tests with whether they are the series' own."""
-    if verdict is Verdict.DOES_NOT_BOOT:
+def subjects_of(heard: Heard) -> list[Subject]:
+    """Return what a whole series does that one of its patches began."""
+    if heard.verdict is Verdict.DOES_NOT_BOOT:
         return [Subject(words="the kernel does not boot")]
-    if verdict is not Verdict.REGRESSED:
-        return []
-    tests = [Subject(key=key, own=own) for key, own in blamed]
-    told = [Subject(event=one.fingerprint, words=one.title, excerpt=one.excerpt[:EXCERPT]) for one in complaints]
-    return [*tests, *told]
+    gone = [Subject(key=key, gone=True) for key in heard.gone]
+    if heard.verdict is not Verdict.REGRESSED:
+        return gone
+    tests = [Subject(key=key, own=own) for key, own in heard.blamed]
+    told = [Subject(event=one.fingerprint, words=one.title, excerpt=one.excerpt[:EXCERPT]) for one in heard.complaints]
+    return [*tests, *told, *gone]
 
 
 async def first_bad(prober: Prober, subjects: Sequence[Subject], known: dict[int, Lives]) -> list[Finding]:
@@ -159,17 +163,17 @@ def _begun(prober: Prober, subject: Subject, known: dict[int, Lives]) -> Bisecti
 
 
 def _first_findings(line: Line, answers: dict[Subject, FirstBad | None]) -> list[Finding]:
-    grouped: dict[FirstBad, list[Subject]] = {}
+    grouped: dict[tuple[FirstBad, bool], list[Subject]] = {}
     for subject, answer in answers.items():
         if answer is not None:
-            grouped.setdefault(answer, []).append(subject)
+            grouped.setdefault((answer, subject.gone), []).append(subject)
     found = []
-    for answer, group in sorted(grouped.items(), key=lambda one: one[0].position):
+    for (answer, gone), group in sorted(grouped.items(), key=lambda one: (one[0][0].position, one[0][1])):
         tests = tuple(str(subject.key) for subject in group if subject.key is not None)
         other = next((subject for subject in group if subject.key is None), None)
         found.append(
             Finding(
-                kind=FindingKind.FIRST_BAD,
+                kind=FindingKind.GONE if gone else FindingKind.FIRST_BAD,
                 position=answer.position,
                 title=line.patches[answer.position - 1].title,
                 earliest=answer.good + 1,

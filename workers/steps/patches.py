@@ -123,9 +123,9 @@ class _Tried:
         )
         lives = await boot_each(prober, built) if self._profile.patches == "test" else {}
         self._store([replace(self.trials[at], tests=tests_of(life, heard.baseline)) for at, life in lives.items()])
-        subjects = subjects_of(heard.verdict, heard.blamed, heard.complaints)
+        subjects = subjects_of(heard)
         found = await first_bad(prober, subjects, lives) if subjects else []
-        blamed = frozenset(key for key, _ in heard.blamed)
+        blamed = frozenset((*(key for key, _ in heard.blamed), *heard.gone))
         return found + await passing_trouble(prober, lives, blamed=blamed, boots=heard.run.booted)
 
     async def _advice(self, steps: Steps, line: Line, heard: Heard) -> None:

@@ -18,6 +18,7 @@ _TONES = {
     FindingKind.BUILD: Tone.BAD,
     FindingKind.BOOT: Tone.WARN,
     FindingKind.TESTS: Tone.WARN,
+    FindingKind.GONE: Tone.WARN,
 }
 _BUILDS = {
     Outcome.PASS: Chip(text="builds", tone=Tone.GOOD),
