@@ -7,6 +7,8 @@ from app.domain.outcome import ChangeClass
 from app.domain.regression import Change, RevisionComparison
 
 _MAX_NAMED = 3
+_MANY = 10
+_LONGEST_MESSAGE = 120
 
 
 def plural(number: int, noun: str, many: str = "") -> str:
@@ -21,12 +23,16 @@ def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why
     if died:
         said.append(f"{label} cuts the tests short{f': {why}' if why else ''}")
     if number := by[ChangeClass.REGRESSION]:
-        said.append(f"{label} regresses {plural(number, 'test')}: {_named(changes, ChangeClass.REGRESSION)}")
+        named = f"{_named(changes, ChangeClass.REGRESSION)}{_in_common(changes)}"
+        said.append(f"{label} regresses {plural(number, 'test')}: {named}")
     if number := by[ChangeClass.NEW_FAILURE]:
         own = "a new test" if number == 1 else f"{number:,} new tests"
         said.append(f"{label} fails {own} of its own: {_named(changes, ChangeClass.NEW_FAILURE)}")
     if not said:
         said.append(f"{label} makes the kernel complain: {why}")
+    if number := by[ChangeClass.DISAPPEARED]:
+        named = _named(changes, ChangeClass.DISAPPEARED)
+        said.append(f"With {label} {plural(number, 'test')} of the base {_is(number)} gone: {named}")
     return _sentences([*said, *_rest(by)], lead=len(said))
 
 
@@ -86,6 +92,16 @@ def _named(changes: Sequence[Change], cls: ChangeClass) -> str:
     names = [str(change.key) for change in changes if change.cls is cls]
     more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
     return ", ".join(names[:_MAX_NAMED]) + more
+
+
+def _in_common(changes: Sequence[Change]) -> str:
+    """Return what most of many regressions say, in parentheses; "" where they are few or say different things."""
+    regressed = [change for change in changes if change.cls is ChangeClass.REGRESSION]
+    said = Counter(change.message for change in regressed if change.message)
+    message, times = said.most_common(1)[0] if said else ("", 0)
+    if len(regressed) < _MANY or 2 * times < len(regressed):
+        return ""
+    return f" ({times:,} of them: {message[:_LONGEST_MESSAGE]})"
 
 
 def _sentences(parts: Sequence[str], *, lead: int) -> str:

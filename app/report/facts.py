@@ -84,7 +84,8 @@ class Tested:
 
     `tree_url` is where others get the tree, "" where they cannot; `accelerator` is QEMU's, "" where nothing was booted.
     `compared` counts tests with a result on both sides; `not_built` are tests that the base cannot build, each with
-    the reason; `not_run` those that the machine did not come to.
+    the reason; `not_run` those that the machine did not come to; `flaky` and `ignored` those whose failures nobody is
+    blamed for, each with its figures or why.
     """
 
     patches: int
@@ -99,6 +100,8 @@ class Tested:
     not_built: tuple[tuple[str, str], ...] = ()
     not_run: tuple[str, ...] = ()
     disappeared: tuple[str, ...] = ()
+    flaky: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
     first: tuple[First, ...] = ()
 
 

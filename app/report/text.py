@@ -15,6 +15,7 @@ from app.report.patches import patches_text
 from app.report.reproduce import mailed
 
 MAX_TESTS = 10
+MAX_EXCUSED = 5
 MAX_COMPLAINTS = 3
 MAX_ERRORS = 3
 MAX_FIRST = 8
@@ -41,7 +42,13 @@ def report_text(facts: ReportFacts) -> str:
         since=_since(facts.since),
         commands=_commands(facts),
         by_patch=patches_text(facts.patches, _verdict(facts)),
-        most={"tests": MAX_TESTS, "complaints": MAX_COMPLAINTS, "errors": MAX_ERRORS, "first": MAX_FIRST},
+        most={
+            "tests": MAX_TESTS,
+            "excused": MAX_EXCUSED,
+            "complaints": MAX_COMPLAINTS,
+            "errors": MAX_ERRORS,
+            "first": MAX_FIRST,
+        },
     )
 
 

@@ -161,5 +161,5 @@ def _conditions(run: Run, label: str) -> Conditions:
         base_commit=run.base_commit,
         profile=run.profile,
         toolchain=run.toolchain,
-        selection=frozenset(one["test"] for one in run.selection),
+        selection=frozenset(str(one.get("test")) for one in run.selection if isinstance(one, dict)),
     )

@@ -3,6 +3,7 @@
 The evidence may be that of a worker of another version: what it lacks is left out of the mail, the verdict is not lost.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,10 @@ def _tree_url(settings: Settings, name: str) -> str:
 
 def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) -> Tested:
     evidence = run.evidence
-    absent = changes_of_class(session, run.id, (ChangeClass.NOT_RUN, ChangeClass.DISAPPEARED))
+    excused = (ChangeClass.NOT_RUN, ChangeClass.DISAPPEARED, ChangeClass.FLAKY, ChangeClass.IGNORED)
+    of_class: dict[ChangeClass, list[tuple[str, str]]] = defaultdict(list)
+    for one in changes_of_class(session, run.id, excused):
+        of_class[one.kind].append((str(_key(one)), one.reason or ""))
     return Tested(
         patches=revision.total,
         tree=run.tree,
@@ -69,8 +73,10 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
         accelerator=evidence.get("accelerator", ""),
         compared=Counts(**evidence.get("counts", {})).compared,
         not_built=tuple((one["test"], one.get("reason") or "") for one in evidence.get("not_built", [])),
-        not_run=tuple(str(_key(one)) for one in absent if one.kind is ChangeClass.NOT_RUN),
-        disappeared=tuple(str(_key(one)) for one in absent if one.kind is ChangeClass.DISAPPEARED),
+        not_run=tuple(name for name, _ in of_class[ChangeClass.NOT_RUN]),
+        disappeared=tuple(name for name, _ in of_class[ChangeClass.DISAPPEARED]),
+        flaky=tuple(of_class[ChangeClass.FLAKY]),
+        ignored=tuple(of_class[ChangeClass.IGNORED]),
         first=tuple(_first(run)),
     )
 

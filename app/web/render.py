@@ -14,6 +14,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.domain.shortest import shortest
+from app.web.addresses import address_of_test
+
 if TYPE_CHECKING:
     from app.config import Settings
 
@@ -86,8 +89,10 @@ def environment() -> Environment:
     made.filters.update(
         number=number, day=day, moment=moment, ago=ago, seconds=seconds, between=between, visible=visible,
         commit=commit, mid=lambda message_id: quote(message_id, safe="@!$&'()*+,;=:-._~"), plural=plural, size=size,
+        shortest=shortest,
     )  # fmt: skip
     made.globals["asset"] = asset
+    made.globals["address_of_test"] = address_of_test
     return made
 
 

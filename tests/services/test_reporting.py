@@ -226,7 +226,11 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
                 "key": {"suite": "test_progs", "name": "bpf_iter/ksym", "ordinal": 0},
                 "excerpt": "test_ksym:FAIL:read unexpected read: actual -14 != expected 0\n",
             },
-            {"text": "WARNING at kernel/bpf/ringcount.c:51", "key": None, "excerpt": "Call Trace:\n x+0x1/0x2\n"},
+            {
+                "text": "WARNING at kernel/bpf/ringcount.c:51",
+                "key": None,
+                "excerpt": "WARNING: CPU: 1\nCall Trace:\n x+0x1/0x2\n",
+            },
         ],
         "previous": "v2",
         "since": {
@@ -250,11 +254,11 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
     for said in (
         "bpf_iter/ksym\n  base passed 3 of 3, patched failed 3 of 3\n\n    test_ksym:FAIL:read unexpected",
         "New tests that fail\n-------------------\n\nringcount/new\n  new with the series, failed 3 of 3\n",
-        "Kernel log\n----------\n\nWARNING at kernel/bpf/ringcount.c:51\n\n    Call Trace:\n",
+        "Kernel log\n----------\n\nWARNING at kernel/bpf/ringcount.c:51\n\n    WARNING: CPU: 1\n     x+0x1/0x2\n",
         "Since v2\n--------\nfixed      ringcount/basic\nbroken     bpf_iter/ksym\n",
         "profile    bpf-quick, x86_64, QEMU (tcg)\n",
         "compared   41 tests with",
-        "gone       gone\nnot run    1 test: xdp_bonding\nnot built  bpf_attr_size (its BPF program",
+        "gone       gone\nflaky      flaky\nnot run    1 test: xdp_bonding\nnot built  bpf_attr_size (its BPF program",
         "'./test_progs -a bpf_iter/ksym -a ringcount/new; echo b >/proc/sysrq-trigger'\n",
     ):
         assert said in report.body, report.body

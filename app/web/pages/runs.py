@@ -22,7 +22,7 @@ from app.services.reproducing import load_recipe
 from app.services.rerun import rerun
 from app.web.again import Again, again
 from app.web.downloads import Download, downloads
-from app.web.evidence import Evidence, Named, named, read_evidence
+from app.web.evidence import Evidence, Named, named, read_evidence, read_histories
 from app.web.forms import Fields
 from app.web.pages.lists import Pager, pager
 from app.web.pages.run_parts import StepRow, step_rows
@@ -67,11 +67,12 @@ class RunList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRow:
-    """A test that changed, and what each boot of it showed."""
+    """A test that changed, and what each boot of it showed; `history` says what it did on unpatched trees before."""
 
     change: Change
     chip: Chip
     results: Sequence[Result]
+    history: str
 
     @property
     def telling(self) -> Result | None:
@@ -244,11 +245,15 @@ def _changes(session: Session, run: Run) -> list[ChangeRow]:
     changes = result_queries.list_changes(session, [run.id], EXCERPTS, without=hidden)
     refs = [(one.test_id, one.ordinal) for one in changes]
     results = result_queries.results_of_tests(session, run.id, refs)
+    histories = read_histories(run.evidence)
     return [
         ChangeRow(
             change=change,
             chip=class_chip(change.kind),
             results=[one for one in results if (one.test_id, one.ordinal) == (change.test_id, change.ordinal)],
+            history=histories.get((change.test.suite, change.test.name, change.ordinal), "")
+            if change.kind.blamed
+            else "",
         )
         for change in changes
     ]

@@ -61,7 +61,7 @@ def enriched(session: Session, site: Site) -> Run:
     run.newest_attempt = 1
     judge = make.add_step(session, run, Step.JUDGE, after=80, summary="v3 regresses 1 test")
     make.add_log(session, judge, "results-patched-1", b"check:FAIL\n")
-    finding = {"kind": "first bad", "position": 3}
+    finding = {"kind": "first bad patch", "position": 3, "title": "bpf: Frob", "earliest": 3, "tests": [ITER]}
     session.add(PatchCheck(run_id=run.id, state=CheckState.DONE, findings=[finding], created_at=make.NOW))
     session.commit()
     return run
@@ -80,7 +80,8 @@ async def test_the_document_says_what_each_verdict_rests_on(own_site: Site, stor
     assert found["events"][0]["fingerprint"] == "00ff00ff00ff00ff"
     assert found["not_built"] == [{"test": "bpf_attr_size", "reason": "its BPF program is not in the tree"}]
     assert [one["name"] for one in found["disappeared"]] == ["gone_test"]
-    assert found["patches"] == {"state": "done", "findings": [{"kind": "first bad", "position": 3}], "trouble": None}
+    assert (found["patches"]["state"], found["patches"]["trouble"]) == ("done", None)
+    assert [(one["kind"], one["position"]) for one in found["patches"]["findings"]] == [("first bad patch", 3)]
     since = found["since"]
     assert (since["label"], since["run_id"], since["same_base"]) == ("v1", own_site.example.runs[0].id, True)
     assert [one["name"] for one in since["broken"]] == [ITER]
