@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ProfileSettings, TreeSettings
+from app.config import ConfigFrom, ProfileSettings, TreeSettings
 from app.errors import BuildFailedError, InfrastructureError
 from tests.workers.adapters.upstream import Upstream
 from workers.adapters import locks
@@ -283,6 +283,22 @@ async def test_kept_image_is_used_again_without_a_build(yard):
     again, log = await yard.build("samekey")
     assert (again, log) == (first, "")
     assert await yard.builder.find("samekey") == first
+
+
+async def test_fragments_of_the_tree_are_those_of_what_is_built(yard):
+    yard.upstream.write(f"{BPF}/config", "CONFIG_OF_THE_TREE=y\n")
+    yard.tree = yard.tree.model_copy(update={"ref": yard.upstream.commit("a configuration")})
+    yard.base = yard.tree.ref
+    fragments = (f"{BPF}/config", f"{BPF}/config.vm", *yard.profile.config)
+    yard.profile = yard.profile.model_copy(update={"config": fragments, "config_from": ConfigFrom.NOTHING})
+    base, log = await yard.build("base")
+    assert (base.folder / "config").read_text() == "CONFIG_OF_THE_TREE=y\nCONFIG_FRAGMENT=y\nCONFIG_TOY=y\n"
+    assert f"reroll: this tree has no /build/original/{BPF}/config.vm" in log
+    image, _ = await yard.build("patched", {f"{BPF}/config": "CONFIG_OF_THE_TREE=y\nCONFIG_OF_THE_SERIES=y\n"})
+    assert "CONFIG_OF_THE_SERIES=y" in (image.folder / "config").read_text()
+    yard.profile = yard.profile.model_copy(update={"config": ("/no/such.config",)})
+    with pytest.raises(InfrastructureError, match=r"no/such\.config, which is not a file"):
+        await yard.build("gone")
 
 
 async def test_fragment_that_is_not_there_is_said(yard):
