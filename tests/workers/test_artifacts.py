@@ -23,6 +23,7 @@ from app.errors import InfrastructureError
 from app.services import artifacts
 from app.services.attempts import Claim
 from tests import factories as make
+from tests.workers.house import House
 from workers.adapters import locks
 from workers.adapters.artifacts import FolderStore
 from workers.adapters.images import META
@@ -320,3 +321,17 @@ async def test_two_processes_keep_and_clear_at_once(settings, sessions, tmp_path
     assert {one.sha256 for one in rows if one.state is ArtifactState.KEPT} == held
     assert [path for path in ours.blobs() if path.name.startswith(".")] == []
     assert sum(path.stat().st_size for path in ours.blobs()) <= MOST
+
+
+async def test_what_is_built_is_announced_with_the_results_for_run_and_baseline(settings, sessions, tmp_path):
+    house = House(settings, sessions, tmp_path)
+    house.posted(1, ("line_3;", "line_3_bad;"))
+    await house.track(house.posted(2, ("int line_9;", "#error")))
+    regressed, unbuilt = house.run("v1"), house.run("v2")
+    with sessions() as session:
+        rows = session.execute(select(Artifact.run_id, Artifact.kind, Artifact.state, Artifact.attempt)).all()
+    assert {(run_id, kind) for run_id, kind, _, _ in rows} == {
+        (run_id, kind) for run_id in (regressed.id, regressed.baseline_id) for kind in ArtifactKind
+    }
+    assert unbuilt.id not in {row.run_id for row in rows}
+    assert {(state, attempt) for _, _, state, attempt in rows} == {(ArtifactState.WAITING, 1)}
