@@ -24,6 +24,11 @@ class KernelEvent:
     during: str
     life: int
 
+    @property
+    def words(self) -> str:
+        """What is said beside the kind."""
+        return self.title.removeprefix(f"{self.kind}: ").removeprefix(f"{self.kind} ")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineLife:
