@@ -262,7 +262,6 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
         "'./test_progs -a bpf_iter/ksym -a ringcount/new; echo b >/proc/sysrq-trigger'\n",
     ):
         assert said in report.body, report.body
-    assert "flaky" not in report.body
 
 
 @pytest.mark.parametrize(
