@@ -66,7 +66,7 @@ def running(tests: Sequence[str], *, begun: int, last: str | None) -> str | None
 def _after(invocation: Invocation, last: str | None) -> str | None:
     if invocation.suite not in FLAVOURS:
         return WHOLE
-    return next((test for test in invocation.tests if last is None or test > last), None)
+    return next((test for test in invocation.tests if last is None or test.partition("/")[0] > last), None)
 
 
 def left_behind(

@@ -151,6 +151,7 @@ def test_what_runs_follows_from_what_reported() -> None:
     assert running(tests, begun=2, last=None) == "test_maps:*"
     assert running(tests, begun=3, last=None) == "test_progs-cpuv4:a"
     assert running(tests, begun=4, last=None) is None
+    assert running(("a/x", "a/y", "b"), begun=1, last="a") == "b"
 
 
 def test_the_oops_tells_more_than_the_panic_and_the_lockup_more_than_a_warning() -> None:
