@@ -29,6 +29,8 @@ class Suite(StrEnum):
 
 
 FLAVOURS = (Suite.TEST_PROGS, Suite.NO_ALU32, Suite.CPUV4)
+NARROWED = (*FLAVOURS, Suite.VERISTAT)
+"""Suites that can be told what to run; their results are called `TEST/...`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def read(test: str) -> tuple[str, str]:
 
 def origin(suite: str, name: str) -> str:
     """Return the spelling of what has to be run for a result: `bpf_iter` for `bpf_iter/ksym`, all of test_maps."""
-    return spelled(suite, name.partition("/")[0] if suite in FLAVOURS else WHOLE)
+    return spelled(suite, name.partition("/")[0] if suite in NARROWED else WHOLE)
 
 
 def of_suite(tests: Iterable[str], suite: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ def test_a_spelling_reads_back(suite, name, text):
         ("test_progs-no_alu32", "bpf_iter/ksym", "test_progs-no_alu32:bpf_iter"),
         ("test_verifier", "calls: not on unprivileged/p", "test_verifier:*"),
         ("test_maps", "test_maps", "test_maps:*"),
+        ("veristat", "loop1.bpf.o/prog", "veristat:loop1.bpf.o"),
     ],
 )
 def test_what_has_to_be_run_again_for_a_result(suite, name, text):

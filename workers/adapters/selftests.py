@@ -66,6 +66,7 @@ for folder in . no_alu32 cpuv4; do
   find . -maxdepth 1 ! -type d ! -name '*.test.o' ! -name '*.d' ! -name '*skel.h' ! -name 'FEATURE-DUMP*' \\
     \\( ! -name '*.o' -o -name '*.bpf.o' \\) -print0 | xargs -0r cp -L --preserve=mode,timestamps -t "$stage/$folder"
 done
+cp {SCRATCH}/veristat.cfg "$stage" 2>/dev/null || true
 cd "$stage"
 for suite in test_* veristat; do
   if [ -f "$suite" ] && [ -x "$suite" ]; then strip --strip-debug "$suite" || true; fi
