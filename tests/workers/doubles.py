@@ -47,13 +47,21 @@ def make_tree(folder: Path) -> TreeSettings:
     return TreeSettings(name="small", url=str(folder), ref="refs/heads/master")
 
 
-def post(folder: Path, version: int, edits: Sequence[tuple[str, str]]) -> list[bytes]:
-    """Return a posting of one patch an edit (line to replace, its replacement) as `git format-patch` writes it."""
+def post(folder: Path, version: int, edits: Sequence[tuple[str, ...]]) -> list[bytes]:
+    """Return a posting of one patch an edit (line to replace, its replacement) as `git format-patch` writes it.
+
+    An edit may name a new file instead, as third, of which the replacement is the text.
+    """
     git(folder, "checkout", "-q", "-B", f"v{version}", "master")
     source = folder / "kernel" / "bpf" / "core.c"
-    for number, (old, new) in enumerate(edits, start=1):
-        source.write_text(source.read_text().replace(old, new))
-        git(folder, "commit", "-qam", f"bpf: Change line {number}\n\nSigned-off-by: Ann Author <ann@example.org>")
+    for number, (old, new, *fresh) in enumerate(edits, start=1):
+        if fresh:
+            (folder / fresh[0]).parent.mkdir(parents=True, exist_ok=True)
+            (folder / fresh[0]).write_text(new)
+        else:
+            source.write_text(source.read_text().replace(old, new))
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", f"bpf: Change line {number}\n\nSigned-off-by: Ann Author <ann@example.org>")
     out = git(
         folder,
         "format-patch",

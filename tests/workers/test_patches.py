@@ -127,6 +127,37 @@ async def test_a_commit_that_does_not_build_widens_what_is_said_of_the_first_bad
     assert "Patch 3 (bpf: Change line 3) does not build on its own; patch 4 mends it" in run.sentence
 
 
+async def test_a_patch_that_touches_nothing_that_is_built_is_no_ones_suspect(house):
+    document = ("", "A text.\n", "Documentation/bpf/frob.rst")
+    edits = [("line_1;", "line_1_good;"), document, ("line_3;", "line_3_bad;"), ("line_4;", "line_4_good;")]
+    await house.track(house.posted(1, *edits))
+    check, trials = checked(house)
+    assert (trials[2].outcome, trials[2].reason, trials[2].built) == (
+        Outcome.SKIP,
+        "touches nothing that is built",
+        [],
+    )
+    assert trials[2].tests is None
+    assert [(one["kind"], one["position"], one["earliest"]) for one in check.findings] == [
+        (FindingKind.FIRST_BAD, 3, 3)
+    ]
+
+
+async def test_what_breaks_and_is_repaired_around_a_text_is_told_exactly(house):
+    document = ("", "A text.\n", "Documentation/bpf/frob.rst")
+    edits = [
+        document,
+        ("line_3;", "line_3_bad;"),
+        ("", "Another text.\n", "Documentation/bpf/more.rst"),
+        ("line_3_bad;", "line_3_good;"),
+        ("line_4;", "line_4_good;"),
+    ]
+    await house.track(house.posted(1, *edits))
+    check, _ = checked(house)
+    found = [(one["kind"], one["earliest"], one["position"], one["until"]) for one in check.findings]
+    assert found == [(FindingKind.TESTS, 2, 2, 4)]
+
+
 async def test_a_test_of_the_series_own_that_fails_is_the_doing_of_the_patch_that_adds_it(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 5)]
     edits[2] = ("line_3;", "line_3_broken_new_test;")

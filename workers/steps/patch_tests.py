@@ -1,6 +1,6 @@
 """Single patches booted: where the series' failure began, and what breaks in the middle and is whole in the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from app.config import ProfileSettings
 from app.domain.bisection import Bisection, FirstBad, Seen
 from app.domain.outcome import Outcome, TestKey, Verdict
 from app.domain.patches import Finding, FindingKind
-from app.domain.regression import ABSENT, Observations, observe, top_level
+from app.domain.regression import ABSENT, Observations, Side, observe, top_level
 from app.errors import BuildFailedError, InfrastructureError
 from app.services.judging import RunFacts
 from app.services.patches import Heard
@@ -66,7 +66,10 @@ class Subject:
 
 @dataclass(slots=True, kw_only=True)
 class Prober:
-    """Boots single patches; `run` and `baseline` are the whole series and what it lies on, as the judge had them."""
+    """Boots single patches; `run` and `baseline` are the whole series and what it lies on, as the judge had them.
+
+    `untouched` are the patches that touch nothing that is built, `unbuilt` those that do not build.
+    """
 
     machine: Machine
     builder: Builder
@@ -77,6 +80,7 @@ class Prober:
     run: RunFacts
     baseline: RunFacts
     log: Sink
+    untouched: frozenset[int]
     unbuilt: set[int] = field(default_factory=set)
 
     async def boot(self, position: int, tests: Sequence[str] | None) -> Lives | None:
@@ -95,6 +99,30 @@ class Prober:
         if life.boot.ending is Ending.TIME_LIMIT:
             raise InfrastructureError(f"the tests of patch {position} were not through in time")
         return life
+
+    def finding(
+        self,
+        kind: FindingKind,
+        good: int,
+        bad: int,
+        *,
+        until: int | None = None,
+        tests: tuple[str, ...] = (),
+        what: str = "",
+        excerpt: str = "",
+    ) -> Finding:
+        """Return what one of the patches after `good` up to `bad` does: none that touches nothing that is built."""
+        culprits = [at for at in range(good + 1, bad + 1) if at not in self.untouched] or [bad]
+        return Finding(
+            kind=kind,
+            position=culprits[-1],
+            title=self.line.patches[culprits[-1] - 1].title,
+            earliest=culprits[0],
+            until=until,
+            tests=tests,
+            what=what,
+            excerpt=excerpt,
+        )
 
     async def _image(self, position: int) -> Image | None:
         if position in self.unbuilt:
@@ -140,7 +168,7 @@ async def first_bad(prober: Prober, subjects: Sequence[Subject], known: dict[int
         life = await prober.boot(asked, tests if any(subject.key or subject.event for subject in group) else ())
         for subject in group:
             states[subject] = states[subject].told(asked, Seen.UNTOLD if life is None else _seen(subject, life))
-    return _first_findings(prober.line, {subject: state.answer for subject, state in states.items()})
+    return _first_findings(prober, {subject: state.answer for subject, state in states.items()})
 
 
 def _seen(subject: Subject, life: Lives) -> Seen:
@@ -155,14 +183,14 @@ def _begun(prober: Prober, subject: Subject, known: dict[int, Lives]) -> Bisecti
     state = Bisection(length=prober.line.length)
     for _ in range(CONFIRMATIONS):
         state = state.told(0, Seen.GOOD).told(prober.line.length, Seen.BAD)
-    for position in prober.unbuilt:
+    for position in prober.unbuilt | (prober.untouched - {prober.line.length}):
         state = state.told(position, Seen.UNTOLD)
     for position, life in known.items():
         state = state.told(position, _seen(subject, life))
     return state
 
 
-def _first_findings(line: Line, answers: dict[Subject, FirstBad | None]) -> list[Finding]:
+def _first_findings(prober: Prober, answers: dict[Subject, FirstBad | None]) -> list[Finding]:
     grouped: dict[tuple[FirstBad, bool], list[Subject]] = {}
     for subject, answer in answers.items():
         if answer is not None:
@@ -172,11 +200,10 @@ def _first_findings(line: Line, answers: dict[Subject, FirstBad | None]) -> list
         tests = tuple(str(subject.key) for subject in group if subject.key is not None)
         other = next((subject for subject in group if subject.key is None), None)
         found.append(
-            Finding(
-                kind=FindingKind.GONE if gone else FindingKind.FIRST_BAD,
-                position=answer.position,
-                title=line.patches[answer.position - 1].title,
-                earliest=answer.good + 1,
+            prober.finding(
+                FindingKind.GONE if gone else FindingKind.FIRST_BAD,
+                answer.good,
+                answer.position,
                 tests=tests[:MOST_NAMED],
                 what=other.words if other is not None and not tests else "",
                 excerpt=other.excerpt if other is not None else "",
@@ -227,15 +254,9 @@ async def passing_trouble(
         InfrastructureError: trouble of ours.
     """
     found = await _no_boots(prober, lives) if boots else []
-    base = observe([prober.baseline.results])
     sides = {position: observe([life.results]) for position, life in lives.items() if life.ready}
     sides[prober.line.length] = observe([prober.run.results])
-    suspects: dict[int, list[TestKey]] = {}
-    for key in sorted({key for position in lives for key in sides.get(position, ())} - blamed):
-        failing = [at for at in sorted(sides) if _fails(sides[at].get(key, ABSENT)) and at != prober.line.length]
-        if failing and base.get(key, ABSENT).always_passes and not _fails(sides[prober.line.length].get(key, ABSENT)):
-            suspects.setdefault(failing[0], []).append(key)
-    for position, keys in sorted(suspects.items()):
+    for position, keys in sorted(_suspects(prober, sides, but=blamed).items()):
         before = max([0, *(at for at in sides if at < position)])
         confirmed = await _confirmed(prober, keys, bad=position, good=before)
         by_end: dict[int | None, list[TestKey]] = {}
@@ -245,17 +266,32 @@ async def passing_trouble(
         for until, group in by_end.items():
             told = sides[position][group[0]]
             found.append(
-                Finding(
-                    kind=FindingKind.TESTS,
-                    position=position,
-                    title=prober.line.patches[position - 1].title,
-                    earliest=before + 1,
+                prober.finding(
+                    FindingKind.TESTS,
+                    before,
+                    position,
                     until=until,
                     tests=tuple(str(key) for key in group)[:MOST_NAMED],
                     excerpt=(told.detail or told.message or "")[:EXCERPT],
                 )
             )
     return found
+
+
+def _suspects(prober: Prober, sides: Mapping[int, Side], *, but: frozenset[TestKey]) -> dict[int, list[TestKey]]:
+    """Return the tests that begin to fail at a patch, by that patch: they pass on the base and not fail in the end."""
+    base, end = observe([prober.baseline.results]), sides[prober.line.length]
+    suspects: dict[int, list[TestKey]] = {}
+    for key in sorted({key for side in sides.values() for key in side} - but):
+        if _fails(end.get(key, ABSENT)) or not base.get(key, ABSENT).always_passes:
+            continue
+        failed = False
+        for at, side in sorted(sides.items()):
+            fails = _fails(side.get(key, ABSENT))
+            if fails and not failed:
+                suspects.setdefault(at, []).append(key)
+            failed = fails
+    return suspects
 
 
 def _fails(seen: Observations) -> bool:
@@ -288,11 +324,10 @@ async def _no_boots(prober: Prober, lives: dict[int, Lives]) -> list[Finding]:
         after = (at for at in sorted(lives) if at > position and lives[at].ready)
         event = next(iter(again.events), None)
         found.append(
-            Finding(
-                kind=FindingKind.BOOT,
-                position=position,
-                title=prober.line.patches[position - 1].title,
-                earliest=before + 1,
+            prober.finding(
+                FindingKind.BOOT,
+                before,
+                position,
                 until=next(after, prober.line.length),
                 what=event.title if event else str(again.boot.ending),
                 excerpt=event.excerpt[:EXCERPT] if event else "",

@@ -119,6 +119,7 @@ class _Tried:
             run=heard.run,
             baseline=heard.baseline,
             log=self._record.log("boots"),
+            untouched=frozenset(one.position for one in built if one.outcome is Outcome.SKIP),
             unbuilt={one.position for one in built if one.outcome is Outcome.FAIL},
         )
         lives = await boot_each(prober, built) if self._profile.patches == "test" else {}
