@@ -37,6 +37,8 @@ FILLING = (
     "max_parallel_maintenance_workers=2", "autovacuum=off",
 )  # fmt: skip
 LIMIT_MS = 100
+SERVING = b"postgres: reroll"
+"""What the processes of PostgreSQL that answer us are called; the others, autovacuum's say, are not a page's doing."""
 DICE = random.Random(18)  # noqa: S311 - the same places each time
 FLUSHES, A_FLUSH = 40, 100
 
@@ -144,12 +146,14 @@ async def _ask(client: httpx.AsyncClient, engine: Engine, kind: Kind) -> Asked:
 
 
 def _cpu_ms() -> float:
-    """Return what this process and the database have computed so far (proc(5), schedstat)."""
+    """Return what this process and the database's backends have computed so far (proc(5), schedstat)."""
     ours = os.getpid()
     total = time.process_time() * 1000
     for pid in descendants(ours) - {ours}:
         with suppress(OSError):
-            total += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+            proc = Path(f"/proc/{pid}")
+            if proc.joinpath("cmdline").read_bytes().startswith(SERVING):
+                total += int(proc.joinpath("schedstat").read_text().split()[0]) / 1e6
     return total
 
 

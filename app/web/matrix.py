@@ -68,7 +68,8 @@ class Row:
 class Matrix:
     """Groups of rows, by title; `differing` counts tests, `left_out` those that no row is about.
 
-    `broken` are tests without a row that fail on the base and wherever they ran.
+    `broken` are the first of the `broken_total` tests without a row that fail on the base and wherever they ran: id,
+    suite and name.
     """
 
     columns: Sequence[str]
@@ -76,7 +77,8 @@ class Matrix:
     differing: int
     left_out: int
     suites: int
-    broken: Sequence[Test]
+    broken: Sequence[tuple[int, str, str]]
+    broken_total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,7 @@ def build_matrix(columns: Sequence[Column], facts: Facts) -> Matrix:
         left_out=facts.differing.total - len(by_test) - alike,
         suites=len({changes[0].test.suite for changes in by_test.values()}),
         broken=facts.differing.broken,
+        broken_total=facts.differing.broken_total,
     )
 
 

@@ -80,8 +80,8 @@ def _of_class(statement: Select[Result], kind: ChangeClass) -> Select[Result]:
     return statement.join(Change, same).where(Change.kind == kind)
 
 
-FEW_BROKEN = 5
-"""So many tests that fail on the base and with the patches alike are shown among those that differ."""
+FEW_BROKEN, MOST_BROKEN = 5, 200
+"""So many tests that fail on the base and with the patches alike are shown among those that differ; so many named."""
 _GRAVITY = case({kind.value: place for place, kind in enumerate(GRAVITY)}, value=Change.kind, else_=len(GRAVITY))
 
 
@@ -90,13 +90,15 @@ class Differing:
     """Changes of the tests that differ, all of a test together, the gravest test first.
 
     `total` counts the tests that differ; `alike` says how many more each test stands for. `broken` are tests that fail
-    on the base and wherever they ran, where they are too many to be among the others.
+    on the base and wherever they ran, where they are too many to be among the others, the first MOST_BROKEN of
+    `broken_total`: id, suite and name.
     """
 
     changes: Sequence[Change]
     total: int
     alike: Mapping[TestRef, int]
-    broken: Sequence[Test] = ()
+    broken: Sequence[tuple[int, str, str]] = ()
+    broken_total: int = 0
 
 
 def list_changes(
@@ -117,21 +119,23 @@ def list_differing(session: Session, run_ids: Sequence[int], limit: int) -> Diff
     Where there are more, one of the tests with the same parent and the same classes stands for all of them. Not to have
     been run is no difference of the test's own.
     """
-    refs = _refs(run_ids)
-    broken = _broken(session, refs)
-    rows = session.execute(_ranked(refs, limit, steady=not broken)).all()
-    places = {(row.test_id, row.ordinal): place for place, row in enumerate(rows)}
+    rows = session.execute(_ranked(_refs(run_ids), limit)).all()
+    total, broken_total = (rows[0].total, rows[0].broken_total) if rows else (0, 0)
+    few = broken_total <= FEW_BROKEN
+    shown = [row for row in rows if not row.steady][:limit] + [row for row in rows if row.steady and few]
+    places = {(row.test_id, row.ordinal): place for place, row in enumerate(shown)}
     changes = session.scalars(
         select(Change)
         .options(joinedload(Change.test))
-        .where(Change.run_id.in_(run_ids), Change.test_id.in_({row.test_id for row in rows}))
+        .where(Change.run_id.in_(run_ids), Change.test_id.in_({row.test_id for row in shown}))
     ).all()
     told = [one for one in changes if (one.test_id, one.ordinal) in places]
     return Differing(
         changes=sorted(told, key=lambda one: (places[one.test_id, one.ordinal], one.run_id)),
-        total=rows[0].total if rows else 0,
-        alike={(row.test_id, row.ordinal): row.alike - 1 for row in rows if row.total > limit},
-        broken=broken,
+        total=total + (broken_total if few else 0),
+        alike={(row.test_id, row.ordinal): row.alike - 1 for row in shown if total > limit and not row.steady},
+        broken=() if few else [(row.test_id, row.suite, row.name) for row in rows if row.steady][:MOST_BROKEN],
+        broken_total=0 if few else broken_total,
     )
 
 
@@ -151,15 +155,13 @@ def _refs(run_ids: Sequence[int]) -> Subquery:
     )
 
 
-def _broken(session: Session, refs: Subquery) -> Sequence[Test]:
-    steady = select(Test).join(refs, refs.c.test_id == Test.id).where(refs.c.steady)
-    broken = session.scalars(steady.order_by(Test.suite, Test.name).distinct()).all()
-    return broken if len(broken) > FEW_BROKEN else ()
-
-
-def _ranked(refs: Subquery, limit: int, *, steady: bool) -> Select[Any]:
-    counted = select(refs, func.count().over().label("total"))
-    counts = (counted if steady else counted.where(~refs.c.steady)).subquery()
+def _ranked(refs: Subquery, limit: int) -> Select[Any]:
+    """The tests to show, with how many differ and how many only fail as the base's do; the latter come last."""
+    counts = select(
+        refs,
+        func.count().filter(~refs.c.steady).over().label("total"),
+        func.count().filter(refs.c.steady).over().label("broken_total"),
+    ).subquery()
     # Sorted by bytes: which language's order it is does not matter here, and costs.
     family = (func.coalesce(Test.parent, Test.name).collate("C"), Test.suite.collate("C"), counts.c.pattern)
     ranked = (
@@ -175,9 +177,9 @@ def _ranked(refs: Subquery, limit: int, *, steady: bool) -> Select[Any]:
     )
     return (
         select(ranked)
-        .where(or_(ranked.c.total <= limit, ranked.c.nth == 1))
-        .order_by(ranked.c.gravity, ranked.c.suite, ranked.c.name, ranked.c.ordinal)
-        .limit(limit)
+        .where(or_(ranked.c.steady, ranked.c.total <= limit, ranked.c.nth == 1))
+        .order_by(ranked.c.steady, ranked.c.gravity, ranked.c.suite, ranked.c.name, ranked.c.ordinal)
+        .limit(limit + MOST_BROKEN)
     )
 
 

@@ -33,6 +33,7 @@ class TestList:
     name: str
     suite: str
     suites: Sequence[str]
+    recent: int = queries.RECENT
     title: str = "Tests"
     place: str = "tests"
 

@@ -132,6 +132,7 @@ def test_many_tests_that_fail_on_the_base_as_well_are_told_apart(session: Sessio
     make.add_change(session, run, "mended", ChangeClass.PRE_EXISTING)
     make.add_change(session, other, "mended", ChangeClass.FIXED)
     many = queries.list_differing(session, [run.id, other.id], 10)
-    assert [one.name for one in many.broken] == [*names, "broken/also"]
+    assert [name for _, _, name in many.broken] == [*names, "broken/also"]
+    assert many.broken_total == len(many.broken)
     assert list(dict.fromkeys(one.test.name for one in many.changes)) == ["b/x", "mended"]
     assert many.total == 2
