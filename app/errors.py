@@ -30,12 +30,13 @@ class PatchDoesNotApplyError(SubmissionError):
 
 
 class BuildFailedError(SubmissionError):
-    """The compiler, the linker or make refused the tree; `target` says what was being built."""
+    """The compiler, the linker or make refused the tree; `target` says what was being built, `said` ends the log."""
 
-    def __init__(self, *, target: str, exit_code: int) -> None:
+    def __init__(self, *, target: str, exit_code: int, said: str = "") -> None:
         super().__init__(f"building {target} failed: make ended with {exit_code}")
         self.target = target
         self.exit_code = exit_code
+        self.said = said
 
 
 class InfrastructureError(RerollError):

@@ -20,7 +20,7 @@ from app.errors import InfrastructureError, PatchDoesNotApplyError
 from workers.adapters import git_store, locks
 from workers.adapters.debian_source import SCHEME, import_source
 from workers.adapters.git_command import QUICK, Git
-from workers.adapters.git_output import batch, patch_ids, read_regular, spoken
+from workers.adapters.git_output import batch, patch_ids, read_regular, spoken, wanting
 from workers.ports import Base
 
 FETCH = timedelta(hours=2)
@@ -257,7 +257,7 @@ class Checkout:
 
         Raises:
             PatchDoesNotApplyError: git refused one; the worktree is back where it was.
-            InfrastructureError: git could not be run.
+            InfrastructureError: git could not be run, or wanted for room or memory.
         """
         before = await self.head()
         for position, mail in enumerate(mails, start=1):
@@ -271,6 +271,9 @@ class Checkout:
             )
             code, output = await self.git.run(*words, cwd=self.source, stdin=_mboxrd(mail))
             if code != 0:
+                trouble = wanting(spoken(output))
+                if trouble or code < 0:
+                    raise InfrastructureError(f"git am could not do its work in {self.source}: {trouble or code}")
                 hunk = await self._rejected()
                 await self.clean()
                 await self.to(before)

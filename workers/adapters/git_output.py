@@ -1,11 +1,18 @@
 """What git writes, read: its words to a person, the answer of `cat-file --batch`, and patch-ids."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 SAID_BYTES = 4000
 
+# strerror(3) of what a host runs out of; git begins with "fatal" or "error" what is not of the patch.
+_WANTING = re.compile(
+    r"^(?:fatal|error): .*(?:No space left on device|Cannot allocate memory|out of memory|Disk quota exceeded"
+    r"|Input/output error|Read-only file system|Too many open files).*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 _ADVICE = ("hint:", "When you have resolved", "If you prefer to skip", "To restore the original", "Use 'git am")
 
 
@@ -13,6 +20,12 @@ def spoken(output: bytes) -> str:
     """Return git's words without its advice to a person at a terminal."""
     lines = output[:SAID_BYTES].decode(errors="replace").splitlines()
     return "\n".join(line for line in lines if line and not line.startswith(_ADVICE))
+
+
+def wanting(said: str) -> str:
+    """Return the line of git's words that says what was wanting on this host; "" where it is not that."""
+    found = _WANTING.search(said)
+    return found[0] if found else ""
 
 
 def batch(output: bytes) -> Iterator[str]:

@@ -6,22 +6,24 @@ then builds only what its patches touch, in a layer that is thrown away.
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from app.config import ProfileSettings
 from app.domain.build_warnings import KERNEL_BEGINS, SELFTESTS_BEGIN
 from app.domain.fitness import Facts, options_of
-from app.domain.plan import Selection, Wanted, narrow, select
-from app.domain.selftests_index import TreeIndex, index_tree
+from app.domain.plan import Wanted, select
+from app.domain.selftests_index import index_tree
 from app.errors import BuildFailedError, InfrastructureError
-from workers.adapters import clearing, kconfig, locks, sandbox, selftests, workshop
+from workers.adapters import clearing, control, kconfig, locks, sandbox, selftests, workshop
 from workers.adapters.images import Images
+from workers.adapters.planned import BaseBuilt, Planned
 from workers.adapters.rootfs import GuestRoot, guest_root
 from workers.adapters.sandbox import Bind
 from workers.adapters.toolchain import toolchain
@@ -38,62 +40,6 @@ exec make -C /build/linux O=/build/out CC="ccache gcc" HOSTCC="ccache gcc" -j"$1
 """
 BOOTABLE = "bzImage"
 LINKED = "vmlinux"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """What is to be built of one commit's selftests: `paths` are all files below their folder."""
-
-    selection: Selection
-    index: TreeIndex
-    paths: tuple[str, ...]
-
-    def but(self, tests: Iterable[str]) -> "Planned":
-        """Return the plan without some tests."""
-        left = frozenset(self.selection.spelled) - frozenset(tests)
-        return replace(self, selection=narrow(self.selection, left, self.index))
-
-    def untouched(self, broken: dict[str, str], changed: Sequence[str]) -> dict[str, str]:
-        """Return the wanted tests of `broken` (test -> reason) that no path of `changed` could have repaired."""
-        return {
-            test: reason
-            for test, reason in broken.items()
-            if test in self.selection.spelled and not self._sources(test) & frozenset(changed)
-        }
-
-    def _sources(self, test: str) -> frozenset[str]:
-        """The paths in the tree of a test's file and of the programs that it needs."""
-        name = self.index.file_of(test)
-        if name is None:
-            return frozenset()
-        programs = (f"{selftests.FOLDER}/progs/{program}.c" for program in self.index.files[name].programs)
-        return frozenset((f"{selftests.FOLDER}/prog_tests/{name}", *programs))
-
-    @property
-    def kept(self) -> frozenset[str]:
-        """The files that the scratch copy holds."""
-        return selftests.kept(self.paths, self.selection)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseBuilt:
-    """What the unpatched base left: objects, and the selftests of one selection with what could not be built of it."""
-
-    objects: Path
-    output: Path
-    scratch: Path
-    kept: frozenset[str]
-    not_built: dict[str, str]
-    facts: Facts
-
-    def unfit(self, planned: Planned) -> dict[str, str]:
-        """Return the planned tests that cannot work with this host's tools and the base's kernel, with the reason."""
-        return planned.index.unfit(planned.selection.names, self.facts)
-
-    @property
-    def folders(self) -> dict[str, Path]:
-        """Target in the sandbox -> folder."""
-        return {workshop.OBJECTS: self.objects, workshop.SELFTESTS: self.output, workshop.SCRATCH: self.scratch}
 
 
 class Builder:
@@ -168,7 +114,11 @@ class Builder:
             changed = await checkout.changed()
             not_built = planned.untouched(base.not_built, changed)
             if changed:
-                await self._revision(job.begun(), base, planned.but(not_built), changed, out)
+                try:
+                    await self._revision(job.begun(), base, planned.but(not_built), changed, out)
+                except BuildFailedError as error:
+                    await self.believe(error, checkout, job, base, files)
+                    raise
             else:
                 await pack(replace(job.begun(), folders=Folders(readable=base.folders)), out)
             unfit = base.unfit(planned)
@@ -295,6 +245,22 @@ class Builder:
             not_built |= {test: reason for test, reason in broken.items() if test in planned.selection.spelled}
             before = now.kept
         raise InfrastructureError(f"the selftests of the base do not build even without {', '.join(sorted(not_built))}")
+
+    async def believe(
+        self, error: BuildFailedError, checkout: Checkout, job: Workshop, base: BaseBuilt, files: Sequence[str]
+    ) -> None:
+        """Return where a failed build speaks against the patches; in doubt what failed is made of the base.
+
+        Raises:
+            InfrastructureError: it is trouble of ours.
+        """
+        if not control.doubted(error):
+            return
+        async with control.at_base(checkout), self.layer(base) as folders:
+            planned = (await self.plan(checkout, job.profile, files)).but(base.not_built)
+            again = replace(job.begun(), folders=folders, fresh=True)
+            tests = functools.partial(make_selftests, again, planned, base.kept, keep_going=False)
+            await control.try_base(error, again, jobs(job.profile), tests)
 
     @contextlib.asynccontextmanager
     async def layer(self, base: BaseBuilt) -> AsyncIterator[Folders]:

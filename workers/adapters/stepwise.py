@@ -17,15 +17,14 @@ from workers.adapters.advice import advise
 from workers.adapters.kbuild import (
     BOOTABLE,
     LINKED,
-    BaseBuilt,
     Builder,
-    Planned,
     build_kernel,
     build_selftests,
     jobs,
     make_selftests,
     pack,
 )
+from workers.adapters.planned import BaseBuilt, Planned
 from workers.adapters.workshop import OBJECTS, SOURCE, Folders, Workshop
 from workers.ports import Checkout, Image, PatchAdvice, Sink
 
@@ -136,8 +135,10 @@ class Stepwise:
             await self._place.leave()
             try:
                 await self._once(commit, parts, target, log)
-            except BuildFailedError:
+            except BuildFailedError as error:
                 await self._place.leave()  # a build that stopped half way is nothing to build upon
+                job = replace(self._job, log=log)
+                await self._builder.believe(error, self._checkout, job, self._base, self._files)
                 raise
 
     async def _once(self, commit: str, parts: Sequence[Part], target: str, log: Sink) -> None:

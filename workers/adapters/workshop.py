@@ -45,6 +45,8 @@ ENV = {
     "CCACHE_MAXSIZE": "10G",
     "CCACHE_TEMPDIR": "/tmp",  # noqa: S108 - the sandbox's own
 }
+UNTRUSTED = {"CCACHE_READONLY": "1", "CCACHE_NOSTATS": "1"}
+FRESH = {"CCACHE_RECACHE": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,15 @@ class Folders:
 class Workshop:
     """One build's place: source, folders, whether it may fill ccache, and where its output goes.
 
-    `deadline` is of the event loop's clock; none has come before the build has `begun()`.
+    `deadline` is of the event loop's clock; none has come before the build has `begun()`. With `fresh` everything is
+    compiled, whatever ccache has.
     """
 
     source: Path
     folders: Folders = field(default_factory=Folders)
     ccache: Path
     trusted: bool = False
+    fresh: bool = False
     profile: ProfileSettings
     deadline: float = math.inf
     log: Sink
@@ -118,7 +122,7 @@ class Workshop:
         return Sandbox(
             binds=[*first, *self.folders.binds(), *binds],
             layers=self.folders.layers,
-            env=ENV if self.trusted else {**ENV, "CCACHE_READONLY": "1", "CCACHE_NOSTATS": "1"},
+            env=ENV | ({} if self.trusted else UNTRUSTED) | (FRESH if self.fresh else {}),
             memory_mb=self.profile.build_memory_mb,
             processes=self.profile.build_processes,
             cwd=OBJECTS,
@@ -133,7 +137,7 @@ class Workshop:
             raise InfrastructureError(f"building {target}: the disk of {self.ccache} is nearly full")
         if ended.stopped:
             self.log(f"\nreroll: ended by its {ended.stopped}\n".encode())
-            raise BuildFailedError(target=f"{target} (over its {ended.stopped})", exit_code=ended.exit_code)
+            raise _failed(f"{target} (over its {ended.stopped})", ended, tail)
         if KILLED in tail:
             raise InfrastructureError(
                 f"building {target} failed: the host killed a compiler, for want of memory perhaps"
@@ -142,7 +146,11 @@ class Workshop:
             said = tail[-500:].decode(errors="replace").strip()
             raise InfrastructureError(f"the sandbox for building {target} cannot be made: {said}")
         if fail:
-            raise BuildFailedError(target=target, exit_code=ended.exit_code)
+            raise _failed(target, ended, tail)
+
+
+def _failed(target: str, ended: process.Ended, tail: bytes) -> BuildFailedError:
+    return BuildFailedError(target=target, exit_code=ended.exit_code, said=tail.decode("utf-8", "replace"))
 
 
 @contextlib.asynccontextmanager
