@@ -86,6 +86,7 @@ class Tested:
     `compared` counts tests with a result on both sides; `not_built` are tests that the base cannot build, each with
     the reason; `not_run` those that the machine did not come to; `flaky` and `ignored` those whose failures nobody is
     blamed for, each with its figures or why.
+    `programs` is what is to be said of what the verifier spends (app.report.programs), "" for nothing.
     """
 
     patches: int
@@ -103,6 +104,7 @@ class Tested:
     flaky: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     first: tuple[First, ...] = ()
+    programs: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,13 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db.models import Change, Revision, Run
+from app.db.queries.programs import list_programs
 from app.db.queries.reports import changes_of_class
 from app.domain.outcome import ChangeClass, TestKey, Verdict
 from app.domain.verdict import Counts
+from app.domain.veristat import compare_programs
 from app.report.facts import BlamedTest, BuildError, Complaint, First, Refusal, ReportFacts, Since, Tested
+from app.report.programs import program_line
 from app.services.patch_facts import load_patch_facts
 from app.services.reproducing import config_url, load_recipe, public_source
 
@@ -78,7 +81,15 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
         flaky=tuple(of_class[ChangeClass.FLAKY]),
         ignored=tuple(of_class[ChangeClass.IGNORED]),
         first=tuple(_first(run)),
+        programs=_programs(session, run),
     )
+
+
+def _programs(session: Session, run: Run) -> str:
+    if run.baseline_id is None:
+        return ""
+    before, after = (list_programs(session, run_id) for run_id in (run.baseline_id, run.id))
+    return program_line(compare_programs(before, after)) if before and after else ""
 
 
 def _first(run: Run) -> Iterable[First]:
