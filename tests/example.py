@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from app.db.models import Patch, Report, Revision, Run, RunState, Series, Step, Thread, ThreadState
+from app.db.models import Artifact, Patch, Report, Revision, Run, RunState, Series, Step, Thread, ThreadState
 from app.db.queue import Priority, Task, enqueue
+from app.domain.artifact import ArtifactKind, ArtifactState
 from app.domain.attestation import Check, Scheme, Signature
 from app.domain.decision import DecisionKind
 from app.domain.outcome import ChangeClass, Outcome, Verdict
@@ -231,6 +232,19 @@ def _comments(session: Session, revisions: list[Revision], thread: Thread) -> No
     )  # fmt: skip
 
 
+def _artifacts(session: Session, run: Run) -> None:
+    """One gone, one that waits longer for trouble of ours, one that waits its turn; there is no store to keep one."""
+    common = {"run_id": run.id, "attempt": 1, "image_key": f"image{run.id}", "created_at": NOW}
+    session.add_all(
+        [
+            Artifact(kind=ArtifactKind.VMLINUX, state=ArtifactState.GONE, gone_at=NOW, why="room was needed", **common),
+            Artifact(kind=ArtifactKind.ROOT, state=ArtifactState.WAITING, why="the store is full", **common),
+            Artifact(kind=ArtifactKind.SELFTESTS, state=ArtifactState.WAITING, **common),
+        ]
+    )
+    session.flush()
+
+
 def _steps(session: Session, runs: list[Run]) -> Step:
     for run in runs:
         built = run.verdict is not Verdict.DOES_NOT_BUILD
@@ -240,6 +254,9 @@ def _steps(session: Session, runs: list[Run]) -> Step:
             summary="kernel and 61 programs" if built else run.sentence,
         )  # fmt: skip
         make.add_log(session, build, "build", b"  CC      kernel/bpf/ringcount.o\n" * 30)
+        if built:
+            make.add_log(session, build, "config", b"CONFIG_BPF_SYSCALL=y\n" * 40)
+            _artifacts(session, run)
     v4 = runs[3]
     make.add_step(session, v4, StepName.BOOT, after=45, took=4, summary="up after 4.1 s (tcg)")
     step = make.add_step(session, v4, StepName.SELFTESTS, after=49, took=22, summary="46 passed, 1 failed")

@@ -19,7 +19,9 @@ from app.db.queries.reports import newest_report
 from app.db.queries.results import Differing
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
 from app.domain.outcome import ChangeClass
+from app.report.reproduce import mailed
 from app.services.comparing import Told, changes_told
+from app.services.reproducing import load_recipe
 from app.web.botwords import BotLine, bot_line
 from app.web.evidence import Evidence, read_evidence
 from app.web.mailtext import BODY_LIMIT, Said, said
@@ -32,7 +34,6 @@ from app.web.words import VERDICT_TONES, Chip, Statement, Tone, revision_chips, 
 MOST_COMMENTS = 60
 """Comments shown with their text; the thread page lists the others."""
 DEEPEST = 4
-REPRODUCED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         told=changes_told(session, series.revisions, chosen),
         thread_id=thread_queries.thread_of_message(session, chosen.root_id),
         report=newest_report(session, chosen.id),
-        reproduce=_reproduce(chosen, run, differing.changes),
+        reproduce=_reproduce(session, settings, chosen, run, differing.changes),
         profiles=sorted(settings.profiles, key=lambda name: name != settings.default_profile),
         links=series_links(session, series, chosen),
         marks=marks(session, chosen),
@@ -217,14 +218,19 @@ def _comments(heard: Sequence[Heard], revision: Revision) -> tuple[list[Remark],
     return remarks.get(None, []), patches, max(0, len(heard) - MOST_COMMENTS)
 
 
-def _reproduce(revision: Revision, run: Run | None, changes: Sequence[Change]) -> str:
-    """Return commands for a kernel tree that show what the run showed; what mails say is quoted for the shell."""
+def _reproduce(
+    session: Session, settings: Settings, revision: Revision, run: Run | None, changes: Sequence[Change]
+) -> str:
+    """Return commands for a kernel tree: what shows the first blamed tests again, else what applies the revision.
+
+    What mails say is quoted for the shell.
+    """
+    blamed = [one.test for one in changes if run and one.run_id == run.id and one.kind.blamed]
+    recipe = load_recipe(session, settings, run, revision) if run and blamed else None
+    if recipe:
+        return "\n".join(mailed(recipe, [(test.suite, test.name) for test in blamed]))
     lines = [f"git switch --detach {run.base_commit[:12]}"] if run else []
     for one in run.applied_first if run else ():
         picked = "-P _ " if one.alone else ""
         lines += [f"b4 shazam {picked}{shlex.quote(mail)}" for mail in one.message_ids if one.applied]
-    lines.append(f"b4 shazam {shlex.quote(revision.root_id)}")
-    blamed = [one.test.name for one in changes if run and one.run_id == run.id and one.kind.blamed][:REPRODUCED]
-    tests = f" -t {shlex.quote(','.join(blamed))}" if blamed else ""
-    lines += ["tools/testing/selftests/bpf/vmtest.sh \\", f"  -- ./test_progs{tests}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, f"b4 shazam {shlex.quote(revision.root_id)}"])
