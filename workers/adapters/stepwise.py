@@ -5,6 +5,7 @@ else. Before a patch is held not to build, it is built once more upon the object
 """
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +43,9 @@ find . -name '*.ko' -delete
 make -C {SOURCE} O={OBJECTS} CC="ccache gcc" HOSTCC="ccache gcc" --keep-going -j"$1" vmlinux modules || true
 """
 
+
+LINKED_LOG = "linked.log"
+MOST_LINKED = 1_000_000
 
 _Plan = tuple[Planned, dict[str, str]]
 """What is to be built of the selftests, and which of it the base could not build (test -> reason)."""
@@ -111,12 +115,30 @@ class Stepwise:
             if objects:
                 await job.run("some objects again", AGAIN, arguments=[jobs(job.profile), str(warn or ""), *objects])
             if linked:
-                await job.run("the kernel again", LINK_AGAIN, arguments=[jobs(job.profile)])
+                await self._linked(job, keep=not changed)
             if tools:
                 planned, not_built = await self._planned()
                 await job.run("the selftests' empty folders", selftests.START_OVER)
                 job.log(f"{SELFTESTS_BEGIN}\n".encode())
                 await make_selftests(job, planned.but(not_built), frozenset(), keep_going=True)
+
+    async def _linked(self, job: Workshop, *, keep: bool) -> None:
+        """Link the kernel once more; what is said of the base (`keep`) is the same each time, and kept beside it."""
+        kept = self._base.objects.parent / LINKED_LOG
+        if keep and kept.exists():
+            job.log(kept.read_bytes())
+            return
+        said = bytearray()
+
+        def tell(data: bytes) -> None:
+            job.log(data)
+            said.extend(data[: max(0, MOST_LINKED - len(said))])
+
+        await replace(job, log=tell).run("the kernel again", LINK_AGAIN, arguments=[jobs(job.profile)])
+        if keep:
+            new = kept.with_name(f"{LINKED_LOG}.{os.getpid()}")
+            new.write_bytes(said)
+            new.rename(kept)
 
     async def advice(self, commit: str, patches: Sequence[bytes]) -> tuple[PatchAdvice, ...]:
         """Ask the scripts of `commit` about patches (as mails), in the sandbox.

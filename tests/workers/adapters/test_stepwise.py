@@ -132,6 +132,22 @@ async def test_warnings_of_a_patch_and_of_the_base(yard):
     assert said[1] - known == {("core.c", unused.format("'lost' defined but not used", "function"))}
 
 
+async def test_what_linking_the_base_says_is_asked_once(yard):
+    async with line(yard, {"core.c": f"{CORE}int one;\n"}) as series:
+        said = []
+        for _ in range(2):
+            log = bytearray()
+            await series.steps.again(series.commits[0], [], linked=True, tools=False, log=log.extend)
+            said.append(log.decode())
+        of_patch = bytearray()
+        await series.steps.again(series.commits[1], [], linked=True, tools=False, log=of_patch.extend)
+    (kept,) = (yard.place / "cache" / "builds").glob("*/linked.log")
+    assert said[0] == said[1]
+    assert kept.read_text() in said[0]
+    assert "ld -r" in kept.read_text()
+    assert compiled(of_patch.decode()) == {"core.o"}, "a patched tree is linked each time"
+
+
 async def test_more_warnings_where_they_are_asked_for(yard):
     async with line(yard, {"core.c": f"{CORE}int f(int unused) {{ return 1; }}\n"}) as series:
         assert "warning" not in await series.build(1)
