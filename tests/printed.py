@@ -50,6 +50,7 @@ def add_printed(stored: Session) -> tuple[Run, Run]:
     outputs = {
         (1, False): loud("R2 fribbed <access>", "0xffff888001020304", failing=True, value=7),
         (1, True): loud("R2 frobbed <access>", "0xffff888011121314", failing=False, value=6),
+        (2, True): loud("R2 frobbed <access>", "0xffff888011121317", failing=False, value=8),
     }
     step = make.add_step(stored, run, StepName.SELFTESTS)
     make.add_log(stored, step, "results", b"before\n" + outputs[1, False] + b"after\n")

@@ -16,7 +16,8 @@ MAX_COMPARED = 60
 class PartDiff:
     """One part in both outputs; `left` or `right` is False where an output does not have it.
 
-    `title` says what it is, `number` which of those that are called so (from 1), 0 where there is one.
+    `title` says what it is, `number` which of those that are called so (from 1), 0 where there is one. `restless`: it
+    differs between two boots of the left side too, so that what differs may be nobody's doing.
     """
 
     kind: PartKind | None
@@ -25,6 +26,7 @@ class PartDiff:
     left: bool
     right: bool
     diff: LogDiff
+    restless: bool = False
 
     @property
     def same(self) -> bool:
@@ -33,25 +35,34 @@ class PartDiff:
 
 
 def diff_outputs(
-    left: Sequence[str], right: Sequence[str], *, context: int = 3, exact: bool = False
+    left: Sequence[str],
+    right: Sequence[str],
+    *,
+    again: Sequence[str] | None = None,
+    context: int = 3,
+    exact: bool = False,
 ) -> tuple[PartDiff, ...]:
     """Compare two outputs of one test: each framed part with its like, then what was printed beside them.
 
     Args:
         left: lines.
         right: lines.
+        again: what another boot of the left side printed.
         context: shared lines to give around those that differ.
         exact: fold nothing.
     """
     framed = parts(left), parts(right)
     a, b = (dict(_numbered(side)) for side in framed)
     keys = list(dict.fromkeys((*b, *a)))[:MAX_COMPARED]
+    c = {} if again is None else dict(_numbered(parts(again)))
     found = []
     for key in keys:
         kind, title, number = key
         one, other = a.get(key), b.get(key)
         style = Style.ITERATOR if kind is PartKind.ITERATOR else Style.LOG
         lines = (one.lines if one else (), other.lines if other else ())
+        diff = diff_logs(*lines, context=context, style=style, exact=exact)
+        another = c.get(key)
         found.append(
             PartDiff(
                 kind=kind,
@@ -59,7 +70,10 @@ def diff_outputs(
                 number=number if any(k[:2] == key[:2] and k != key for k in keys) else 0,
                 left=one is not None,
                 right=other is not None,
-                diff=diff_logs(*lines, context=context, style=style, exact=exact),
+                diff=diff,
+                restless=bool(
+                    one and another and not diff.same and not diff_logs(one.lines, another.lines, style=style).same
+                ),
             )
         )
     beside = diff_logs(_beside(left, framed[0]), _beside(right, framed[1]), context=context, exact=exact)

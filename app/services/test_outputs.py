@@ -47,10 +47,11 @@ class TestOfRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two outputs of a test to compare; `left` is the other run's."""
+    """Two outputs of a test to compare; `left` is the other run's, `again` of another boot of that side like it."""
 
     left: Output
     right: Output
+    again: Output | None
 
 
 def find_test_of_run(session: Session, run_id: int, suite: str, name: str, ordinal: int) -> TestOfRun:
@@ -88,8 +89,13 @@ def pair_of(session: Session, found: TestOfRun, with_run: int) -> Pair:
         left, right = left or _printed(theirs), right or _printed(mine)
         quiet = _own_boots(theirs, mine)
         left, right = quiet or (left, right)
+    left, right = left or theirs[0], right or mine[0]
+    others = [one for one in theirs if one.boot and left.boot and one is not left and one.run_id == left.run_id]
+    another = _loud([one for one in others if one.on_base == left.on_base])
     return Pair(
-        left=queries.read_output(session, left or theirs[0]), right=queries.read_output(session, right or mine[0])
+        left=queries.read_output(session, left),
+        right=queries.read_output(session, right),
+        again=None if another is None else queries.read_output(session, another),
     )
 
 

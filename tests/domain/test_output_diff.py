@@ -46,3 +46,12 @@ def test_outputs_without_parts_are_compared_whole() -> None:
     assert [(one.kind, one.diff.removed, one.diff.added) for one in found] == [(None, 1, 1)]
     assert [one.same for one in diff_outputs([], [])] == [True]
     assert not diff_outputs(["0: exit"], ["1: exit"], exact=True)[0].same
+
+
+def test_what_differs_between_two_boots_of_one_side_is_restless() -> None:
+    left = [*framed("ITERATOR OUTPUT: task", "|a 1"), *framed("ITERATOR OUTPUT: bpf_map", "|b 1")]
+    again = [*framed("ITERATOR OUTPUT: task", "|a 2"), *framed("ITERATOR OUTPUT: bpf_map", "|b 1")]
+    right = [*framed("ITERATOR OUTPUT: task", "|a 3"), *framed("ITERATOR OUTPUT: bpf_map", "|b 4")]
+    assert [one.restless for one in diff_outputs(left, right, again=again)] == [True, False]
+    assert [one.restless for one in diff_outputs(left, right)] == [False, False]
+    assert [one.restless for one in diff_outputs(left, left, again=again)] == [False, False]

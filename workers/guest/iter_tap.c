@@ -27,7 +27,7 @@
 
 #define MAX_FD 1024
 #define MAX_KEPT (64 * 1024)
-#define MAX_SHOWN (1024 * 1024)
+#define MAX_SHOWN (16 * 1024 * 1024)
 #define PINNED "/sys/fs/bpf/"
 
 struct iter {

@@ -98,6 +98,7 @@ class PartDiffShape(BaseModel):
     left: bool = Field(description="whether the other run's output has it")
     right: bool
     same: bool = Field(description="nothing differs but what merely moved")
+    restless: bool = Field(description="it differs between two boots of the left side too")
     removed: int
     added: int
     moved: int

@@ -89,7 +89,13 @@ def get_output_diff(
     if with_run is None:
         raise SubmissionError("A baseline has no base of its own to compare with: name a run in `with`.")
     pair = pair_of(session, of_run, with_run)
-    compared = diff_outputs(pair.left.lines, pair.right.lines, context=asked.context, exact=asked.exact)
+    compared = diff_outputs(
+        pair.left.lines,
+        pair.right.lines,
+        again=pair.again and pair.again.lines,
+        context=asked.context,
+        exact=asked.exact,
+    )
     left, right = pair.left.result, pair.right.result
     return OutputDiffShape(
         left=_boot(session, left),
@@ -132,6 +138,7 @@ def _part(one: PartDiff) -> PartDiffShape:
         left=one.left,
         right=one.right,
         same=one.same,
+        restless=one.restless,
         removed=diff.removed,
         added=diff.added,
         moved=diff.moved,

@@ -195,7 +195,8 @@ def _against(session: Session, found: TestOfRun) -> list[Against]:
 
 def _diff_page(found: TestOfRun, pair: Pair, asked: Asked) -> OutputDiffPage:
     context = ALL if asked.whole else CONTEXT
-    compared = diff_outputs(pair.left.lines, pair.right.lines, context=context, exact=asked.exact)
+    again = pair.again and pair.again.lines
+    compared = diff_outputs(pair.left.lines, pair.right.lines, again=again, context=context, exact=asked.exact)
 
     def href(query: str) -> str:
         return address_of_test(found.run.id, found.test, found.ordinal, f"with={asked.with_run}{query}")

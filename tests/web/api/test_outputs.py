@@ -30,6 +30,7 @@ async def test_a_test_of_a_run_says_what_was_expected_and_where_the_log_went_wro
         (0, False, "fail"),
         (1, False, "fail"),
         (1, True, "pass"),
+        (2, True, "pass"),
     ]
     check = found["checks"][0]
     assert (check["kind"], check["wrong_at"], check["nearest"]) == ("__msg", 5, "R2 fribbed <access>")
