@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.db.models import Result, Run
@@ -68,7 +68,7 @@ def on_unpatched(
         .join(Run, Run.id == Result.run_id)
         .where(
             Result.test_id.in_(list(test_ids)),
-            or_(Run.revision_id.is_(None), Result.on_base.is_(True)),
+            Result.on_base,  # all of a baseline's, and the judge's boots of the base: an index has them
             Result.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR)),
             Run.created_at >= since,
         )
