@@ -23,7 +23,7 @@ def _sections(*names: str) -> tuple[str, ...]:
     return tuple(f'SEC("{mark}{name}' for name in names for mark in ("", "?"))
 
 
-PROGRAM_RULES = (
+SECTION_RULES = (
     Rule(words=_sections("lsm/", "lsm.s/", "lsm_cgroup/"), needs=("CONFIG_BPF_LSM",)),
     Rule(words=_sections("fmod_ret/", "fmod_ret.s/"), needs=("CONFIG_FUNCTION_ERROR_INJECTION",)),
     Rule(words=_sections("kprobe.multi", "kretprobe.multi", "kprobe.session"), needs=("CONFIG_FPROBE",)),
@@ -34,6 +34,11 @@ PROGRAM_RULES = (
     Rule(words=_sections("netfilter"), needs=("CONFIG_NETFILTER_BPF_LINK",)),
     Rule(words=_sections("lirc_mode2"), needs=("CONFIG_BPF_LIRC_MODE2",)),
     Rule(words=_sections("cgroup", "sockops", "cgroup_skb"), needs=("CONFIG_CGROUP_BPF",)),
+)
+"""What one function of a program needs of the kernel, by its section."""
+
+OBJECT_RULES = (
+    Rule(words=("bpf_lookup_user_key(", "bpf_lookup_system_key(", "bpf_key_put("), needs=("CONFIG_KEYS",)),
     Rule(words=("bpf_crypto_ctx_create(",), needs=("CONFIG_CRYPTO_ECB",)),
     Rule(words=("bpf_skb_ct_lookup(", "bpf_xdp_ct_lookup("), needs=("CONFIG_NF_CONNTRACK",)),
     Rule(words=("bpf_xdp_flow_lookup(",), needs=("CONFIG_NF_FLOW_TABLE",)),
@@ -44,7 +49,7 @@ PROGRAM_RULES = (
     Rule(words=("bpf_skb_get_xfrm_info(", "bpf_xdp_get_xfrm_state("), needs=("CONFIG_XFRM_INTERFACE",)),
     Rule(words=("bpf_skb_get_fou_encap(",), needs=("CONFIG_NET_FOU",)),
 )
-"""What a BPF program (progs/*.c) needs of the kernel."""
+"""What a whole program (progs/*.c) needs: an object that names a function which the kernel has not is not loaded."""
 
 FILE_RULES = (
     Rule(words=("iptables-legacy",), needs=("tool iptables-legacy",)),
@@ -105,12 +110,13 @@ def needs_of(text: str, rules: Iterable[Rule]) -> frozenset[str]:
 
 
 def needs_of_program(text: str) -> frozenset[str]:
-    """Return what a program needs. Where each of its functions is a test of its own, that is what all of them need."""
+    """Return what a program needs; of its functions, where each is a test of its own, what all of them need."""
+    whole = needs_of(text, OBJECT_RULES)
     if not any(mark in text for mark in _ANNOTATED):
-        return needs_of(text, PROGRAM_RULES)
+        return whole | needs_of(text, SECTION_RULES)
     sections = [one for one in _SECTION.findall(text) if one != "license" and not one.startswith(".")]
-    asked = [needs_of(f'SEC("{section}', PROGRAM_RULES) for section in sections]
-    return frozenset.intersection(*asked) if asked else frozenset()
+    asked = [needs_of(f'SEC("{section}', SECTION_RULES) for section in sections]
+    return whole.union(frozenset.intersection(*asked)) if asked else whole
 
 
 def _numbers(version: str) -> tuple[int, ...]:

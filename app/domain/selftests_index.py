@@ -28,6 +28,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _LITERAL = re.compile(r'"([\w./-]{2,100})"')
 _FAMILY = re.compile(r'"(?:\./)?(\w+)"\s*#\s*\w+\s*"\.bpf\.o"')
 _RUNNER = re.compile(r"DEFINE_TEST_RUNNER,test_progs,(\w+)\)")
+_TYPES = re.compile(r'__btf_path\("(\w{1,200})\.bpf\.o"\)')
 _ASSIGNED = re.compile(r"^(LINKED_SKELS|LSKELS\w*|[\w-]+\.skel\.h-deps)[ \t]*[:+]?=[ \t]*(.*)$", re.MULTILINE)
 
 
@@ -135,14 +136,20 @@ def index_tree(texts: Mapping[str, str]) -> TreeIndex:
         files={name: _test_file(text, programs, linked, needs[name] - {name}) for name, text in tests.items()},
         programs=programs,
         named=frozenset(light).union(*linked.values()) & programs,
-        included={stem: frozenset(_INCLUDE.findall(texts[f"progs/{stem}.c"])) for stem in programs},
-        map_programs=frozenset().union(*map(_SKELETON.findall, maps.values())) & programs,
+        included={stem: _needed(texts[f"progs/{stem}.c"]) for stem in programs},
+        map_programs=(frozenset().union(*map(_SKELETON.findall, maps.values())) & programs)
+        | _opened_at_run_time(texts.get("test_maps.c", ""), programs),
         map_files=frozenset(maps),
         tolerant="BPF_STRICT_BUILD" in makefile,
         suites=_suites(makefile),
         asks={stem: asked for stem in programs if (asked := needs_of_program(texts[f"progs/{stem}.c"]))},
         log_checks=frozenset(stem for stem in programs if "__log_level(" in texts[f"progs/{stem}.c"]),
     )
+
+
+def _needed(program: str) -> frozenset[str]:
+    """Return the files that a program includes, and the sources of the objects whose types it asks for by name."""
+    return frozenset((*_INCLUDE.findall(program), *(f"{stem}.c" for stem in _TYPES.findall(program))))
 
 
 def _needs(tests: Mapping[str, str]) -> dict[str, frozenset[str]]:

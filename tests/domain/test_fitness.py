@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.fitness import FILE_RULES, PROGRAM_RULES, Facts, needs_of, needs_of_program, options_of
+from app.domain.fitness import FILE_RULES, OBJECT_RULES, SECTION_RULES, Facts, needs_of, needs_of_program, options_of
 from app.domain.selftests_index import index_tree
 
 
@@ -43,6 +43,7 @@ def test_what_is_lacking_is_said(need, lacking):
         ('SEC("lwt_in")\n__success\nint f;\nSEC("tc")\n__failure\nint g;\nchar l[] SEC("license");', set()),
         ('SEC("lwt_in")\n__success\nint f;\nSEC("lwt_out")\nint g;\nSEC(".maps") m;', {"CONFIG_LWTUNNEL_BPF"}),
         ('__success\nchar l[] SEC("license");', set()),
+        ('SEC("tc")\n__success\nint f;\n bpf_key_put(k);', {"CONFIG_KEYS"}),
     ],
 )
 def test_what_a_program_needs(text, needs):
@@ -51,7 +52,7 @@ def test_what_a_program_needs(text, needs):
 
 def test_every_need_of_the_table_is_one_that_can_be_probed():
     nothing = facts(absent=("iptables-legacy", "nft", "openssl", "losetup"))
-    needs = {need for rule in (*PROGRAM_RULES, *FILE_RULES) for need in rule.needs}
+    needs = {need for rule in (*SECTION_RULES, *OBJECT_RULES, *FILE_RULES) for need in rule.needs}
     assert len(needs) > 20
     assert [need for need in needs if nothing.lacking(need) is None] == []
     assert needs_of('run("iptables-legacy -t raw");', FILE_RULES) == {"tool iptables-legacy"}

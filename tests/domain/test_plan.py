@@ -70,6 +70,7 @@ TEXTS = {
         "$(eval $(call DEFINE_TEST_RUNNER,test_maps))\n$(OUTPUT)/test_verifier: test_verifier.c\n\tcc\n"
         "$(OUTPUT)/veristat: veristat.o\n"
     ),
+    "test_maps.c": 'bpf_prog_test_load("./loop1.bpf.o");',
     "map_tests/percpu.c": '#include "unrelated.skel.h"\n',
     "prog_tests/verifier.c": VERIFIER,
     "prog_tests/bpf_iter.c": BPF_ITER,
@@ -94,7 +95,7 @@ TEXTS = {
             "btf__reloc_b", "unrelated",
         )
     },
-    "progs/verifier_frob.c": "__success __log_level(2)",
+    "progs/verifier_frob.c": '__success __log_level(2) __btf_path("btf__reloc_a.bpf.o")',
     "progs/bpf_iter_ksym.c": '#include "bpf_iter_common.h"\n#include "loop1.c"\n',
 }  # fmt: skip
 TREE = index_tree(TEXTS)
@@ -111,6 +112,11 @@ def test_a_program_of_a_long_list_selects_its_own_test_only() -> None:
         ("bpf_iter", "core of the profile"),
     ]
     assert selection.prog_tests == ("bpf_iter.c", "verifier.c")
+
+
+def test_a_program_brings_along_the_object_whose_types_it_asks_for() -> None:
+    assert "btf__reloc_a.c" in select([SELFTESTS + "progs/verifier_frob.c"], TREE, Wanted(core=())).progs
+    assert "verifier_frob" in select([SELFTESTS + "progs/btf__reloc_a.c"], TREE, Wanted(core=())).names
 
 
 def test_only_what_is_needed_is_kept() -> None:
@@ -200,7 +206,7 @@ def test_everything_comes_after_what_is_touched_and_flavours_last() -> None:
 def test_what_a_suite_or_veristat_looks_at_is_built_too() -> None:
     wanted = Wanted(core=(), suites=tuple(Suite))
     maps = select([SELFTESTS + "map_tests/percpu.c"], TREE, wanted)
-    assert "unrelated.c" in maps.progs
+    assert {"unrelated.c", "loop1.c"} <= set(maps.progs)
     assert "unrelated.c" in select([SELFTESTS + "progs/unrelated.c"], TREE, wanted).progs
     assert "unrelated.c" not in select([SELFTESTS + "progs/loop1.c"], TREE, wanted).progs
 
