@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help prepare demo up test test-fast lint format lock migrate worker golden bench fuzz clean
+.PHONY: help prepare demo up test test-fast lint format lock migrate worker golden bench harms fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ golden: prepare ## write the golden files again; read the difference before you 
 
 bench: prepare ## measure: a warm revision against the same commands by hand, ingest, memory
 	@$(BIN)/python -m bench $(ARGS)
+
+harms: prepare ## seeded harms and null revisions through the whole line, for hours; ARGS="oops mended --keep FOLDER"
+	@$(BIN)/python -m bench.harms $(ARGS)
 
 fuzz: prepare ## mutated mails and logs: no exception, each mail accounted for, bounded time; ARGS="--mails 100000"
 	@$(BIN)/python -m bench.fuzz $(ARGS)
