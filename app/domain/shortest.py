@@ -13,8 +13,6 @@ from app.domain.complaints import head_of
 
 MOST_LINES = 16
 _MOST_TELLING = 8
-_LEAD = 5
-"""Lines that led to what failed and are shown before it, where it stands deep in a log."""
 
 _SAYS = re.compile(
     r":FAIL:|^(?:MATCHED|EXPECTED|WRONG LINE|UNEXPECTED|REGEX)\b|\b(?:error|Error): |\bundefined reference to\b"
@@ -76,13 +74,11 @@ def _of_kernel(lines: Sequence[str], most: int) -> set[int]:
 
 
 def _of_test(lines: Sequence[str], most: int) -> set[int]:
-    """Choose what says what failed, then what led to the first of those deep in the log, then the first lines."""
+    """Choose what says what failed, then what led to the first of those deep in the log, else the first lines."""
     says = [at for at, line in enumerate(lines) if _SAYS.search(line)][:_MOST_TELLING]
     chosen = set(says[:most])
     deep = next((at for at in says if at >= most), len(lines))
-    room = most - len(chosen)
-    lead = room if deep in says[:1] else min(room, _LEAD)
-    before = range(deep - lead, deep) if deep < len(lines) else range(0)
+    before = range(deep - (most - len(chosen)), deep) if deep < len(lines) else range(0)
     for at in (*before, *range(len(lines))):
         if len(chosen) >= most:
             break

@@ -63,7 +63,7 @@ def test_of_a_verifier_log_check_what_was_expected_and_how_the_log_ended() -> No
     log += [f"{number}: (b7) r{number % 10} = 0" for number in range(400)]
     log += ["R1 invalid mem access 'scalar'", "=============", "MATCHED    SUBSTR: 'a'", "EXPECTED   SUBSTR: 'b'"]
     lines = shown("\n".join(log))
-    assert lines[0] == log[0]
+    assert lines[:2] == [log[0], "[389]"]
     assert lines[-3:] == ["R1 invalid mem access 'scalar'", "MATCHED    SUBSTR: 'a'", "EXPECTED   SUBSTR: 'b'"]
     assert len(lines) == MOST_LINES + 1
 

@@ -46,6 +46,7 @@ from app.web.words import (
 router = APIRouter(include_in_schema=False)
 PER_PAGE = 50
 RESULTS_PER_PAGE = 50
+LONGEST_REASON = 600
 EXCERPTS = 40
 """Changes whose failing excerpt is shown; the others are in the table of results."""
 
@@ -73,6 +74,15 @@ class ChangeRow:
     chip: Chip
     results: Sequence[Result]
     history: str
+
+    @property
+    def told(self) -> list[str]:
+        """What there is to say of it: figures, history, and each boot of it alone."""
+        change, reason = self.change, (self.change.reason or "")[:LONGEST_REASON]
+        sides = f"base {change.base or 'absent'}, patched {change.patched or 'absent'}"
+        again = [f"{'base' if one.on_base else 'patched'} {one.outcome}" for one in self.results if one.boot]
+        parts = [reason, self.history, "" if "patched" in reason else sides]
+        return [part for part in (*parts, f"alone again: {', '.join(again)}" if again else "") if part]
 
     @property
     def telling(self) -> Result | None:
