@@ -16,7 +16,7 @@ LONG_AGO = make.NOW - timedelta(days=400)
 
 @pytest.fixture
 def runs(session: Session) -> list[Run]:
-    """Return two baselines, of different trees, and a run of a revision, with a boot of its own and two of the judge."""
+    """Return two baselines, of different trees, and a run of a revision, with two boots of the judge."""
     first = make.add_run(session, started=make.NOW - timedelta(days=9))
     second = make.add_run(session, started=make.NOW - timedelta(days=2), tree="bpf")
     patched = make.add_run(session, make.add_revision(session, make.add_series(session)), baseline_id=first.id)
