@@ -6,7 +6,7 @@ kernel. What comes back is made from a file of hostile code: it is bounded, and 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.buildlog import tree_path
@@ -17,6 +17,8 @@ MOST_EVENTS = 12
 """Events whose frames are looked up: a page shows no more of them in full."""
 MOST_FRAMES = 24
 MOST_INLINED = 16
+MOST_PADDING = 64
+"""Bytes: a cache line, the most that functions are aligned to."""
 _TEXT = 300
 _FRAME = re.compile(r"([A-Za-z_][\w.]{0,200})\+0x([0-9a-f]{1,8})/0x([0-9a-f]{1,8})")
 _IN_LINE = re.compile(r"[A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+")
@@ -48,20 +50,28 @@ def names_of(frames: Iterable[Wanted]) -> tuple[str, ...]:
 def addresses(frames: Iterable[Wanted], symbols: bytes) -> dict[Wanted, int]:
     """Return where frames lie, by what `nm --print-size` wrote: `address size type name` lines.
 
-    A frame whose function is not there, or there twice with that size, has no address.
+    A frame's size is the distance to the next symbol (kernel/kallsyms.c): what aligns that is part of it. A function
+    that is not there, or there twice with sizes that fit, has no address.
     """
-    table: dict[tuple[str, int], list[int]] = {}
+    table: dict[str, set[tuple[int, int]]] = {}
     for line in symbols.splitlines():
         words = line.split()
         if len(words) == 4 and all(re.fullmatch(rb"[0-9a-fA-F]{1,16}", word) for word in words[:2]):
-            table.setdefault((text_of(words[3]), int(words[1], 16)), []).append(int(words[0], 16))
+            table.setdefault(text_of(words[3]), set()).add((int(words[0], 16), int(words[1], 16)))
     found = {}
     for one in frames:
         if named := _FRAME.fullmatch(one.frame):
-            places = table.get((named[1], int(named[3], 16)), [])
-            if len(set(places)) == 1:
-                found[one] = places[0] + int(named[2], 16) - (0 if one.exact else 1)
+            begins = _begins(table.get(named[1], set()), int(named[3], 16))
+            if len(begins) == 1:
+                found[one] = begins[0] + int(named[2], 16) - (0 if one.exact else 1)
     return found
+
+
+def _begins(functions: Collection[tuple[int, int]], size: int) -> list[int]:
+    """Return where the functions of one name begin that a frame's size fits; each (address, size without padding)."""
+    if len(functions) == 1:
+        return [address for address, _ in functions]
+    return [address for address, own in functions if 0 <= size - own < MOST_PADDING]
 
 
 def read_answers(lines: bytes) -> dict[int, tuple[Place, ...]]:

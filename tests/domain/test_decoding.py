@@ -18,10 +18,11 @@ OOPS = """\
 [   12.3] ---[ end trace 0000000000000000 ]---
 """
 SYMBOLS = (
-    b"ffffffff81000100 0000000000000060 t frob_next\n"
+    b"ffffffff81000100 0000000000000053 t frob_next\n"
     b"ffffffff81000900 0000000000000070 t frob_next\n"
-    b"ffffffff81001000 00000000000004b0 t bpf_seq_read\n"
-    b"ffffffff81002000 0000000000000320 T vfs_read\nffffffff81003000 0000000000000320 t vfs_read\n"
+    b"ffffffff81000a00 0000000000000013 t frob_next\n"
+    b"ffffffff81001000 0000000000000421 t bpf_seq_read\n"
+    b"ffffffff81002000 0000000000000320 T vfs_read\nffffffff81003000 0000000000000311 t vfs_read\n"
     b"nm: something else\n"
 )
 
@@ -40,7 +41,7 @@ def test_the_first_frame_is_exact_and_the_others_are_return_addresses() -> None:
     ]
     assert names_of(frames) == ("frob_next", "bpf_seq_read", "vfs_read")
     found = addresses(frames, SYMBOLS)
-    # The static function of that size; not the one that is there twice.
+    # The static function of that size, padding included; what is there once; not what is there twice and fits twice.
     assert {one.frame: at for one, at in found.items()} == {
         "frob_next+0x1c/0x60": 0xFFFFFFFF8100011C,
         "bpf_seq_read+0x1a2/0x4b0": 0xFFFFFFFF810011A1,
