@@ -38,6 +38,11 @@ def sample(keys: Collection[TestKey]) -> tuple[TestKey, ...]:
     return tuple(key for key in keys if origin(key.suite, key.name) in chosen)
 
 
+def seen_again(patched: Side, keys: Iterable[TestKey]) -> bool:
+    """Tell whether any of these tests had a second result: what failed once and was never seen again proves nothing."""
+    return any(len(patched.get(key, ABSENT).telling) > 1 for key in keys)
+
+
 def all_alike(baseline: Side, patched: Side, keys: Iterable[TestKey]) -> bool:
     """Tell whether each of these tests kept failing with the patches, and kept passing without where it is there."""
     return all(_one_cause(baseline.get(key, ABSENT), patched.get(key, ABSENT)) for key in keys)

@@ -251,7 +251,7 @@ def _inconclusive(case: Case, counts: Counts, text: str, step: StepOutcome | Non
 
 def _reason(change: Change) -> Reason:
     why = f": {change.message}" if change.message else ""
-    confirmed = "" if change.confirmed or not change.cls.blamed else ", not yet run again"
+    confirmed = "" if change.confirmed or not change.cls.blamed else ", not run again itself"
     return Reason(
         text=f"{change.key} ({change.cls}; {change.reason}{confirmed}){why}",
         key=change.key,

@@ -119,7 +119,7 @@ def run_chips(run: Run, counts: Mapping[ChangeClass, int], *, patches: int | Non
         if run.state is RunState.DONE:  # a baseline; a sentence says why it is of no use
             return [Chip(text="of no use", tone=Tone.WARN) if run.sentence else Chip(text="measured", tone=Tone.GOOD)]
         return [STATES[run.state]]
-    flaky = _counted(counts, ChangeClass.FLAKY)
+    flaky = [*_counted(counts, ChangeClass.FLAKY), *_counted(counts, ChangeClass.IGNORED)]
     if run.verdict is Verdict.REGRESSED:
         blamed = [*_counted(counts, ChangeClass.REGRESSION), *_counted(counts, ChangeClass.NEW_FAILURE)]
         return [*(blamed or [Chip(text="regressed", tone=Tone.BAD)]), *flaky][:3]

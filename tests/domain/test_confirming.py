@@ -1,6 +1,15 @@
 import pytest
 
-from app.domain.confirming import MANY, SAMPLE, all_alike, new_failures, once_more, sample, suspects
+from app.domain.confirming import (
+    MANY,
+    SAMPLE,
+    all_alike,
+    new_failures,
+    once_more,
+    sample,
+    seen_again,
+    suspects,
+)
 from app.domain.flake import MOST_RUNS, History
 from app.domain.outcome import TestKey
 from tests.domain.test_regression import key, side
@@ -55,3 +64,8 @@ def test_a_sample_of_one_kind(base: str, patched: str, alike: bool) -> None:
 def test_who_is_run_once_more(base: str, patched: str, failures: int, wanted: bool) -> None:
     known = {key("t"): History(failures=failures, runs=20)}
     assert bool(once_more(side(t=base), side(t=patched), [key("t")], known)) is wanted
+
+
+def test_one_second_result_is_enough_to_go_on() -> None:
+    assert seen_again(side(a="F", b="FF"), [key("a"), key("b")])
+    assert not seen_again(side(a="FS", b="FM"), [key("a"), key("b"), key("absent")])

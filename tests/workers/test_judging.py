@@ -190,6 +190,17 @@ async def test_a_time_limit_of_ours_in_a_confirming_boot_is_trouble_of_ours(hous
         assert session.scalar(select(func.count(Report.id))) == 0
 
 
+async def test_what_failed_once_and_has_no_result_again_is_nobodys(house):
+    def script(source, tests, count):
+        names = ("log_buf",) if tests == ("bpf_iter",) else (KSYM, "log_buf")
+        return progs(*[(name, "FAIL" if "bad" in source and name == KSYM else "OK") for name in names]), Ending.FINISHED
+
+    house.machine.script = script
+    await house.track(house.posted(1, BAD))
+    assert house.run("v1").verdict is Verdict.INCONCLUSIVE
+    assert "none of 1 tests that failed had a result when it was run again" in house.run("v1").sentence
+
+
 async def test_what_a_time_limit_of_ours_cuts_off_among_others_did_not_fail_again(many):
     def script(source, tests, count):
         lines, ending = losing()(source, tests, count)

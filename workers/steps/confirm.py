@@ -131,6 +131,8 @@ class Confirmer:
         news = confirming.new_failures(base, patched, ignored=precedents.ignored)
         first = confirming.sample((*both, *news))
         await self._twice(hearing, again, first, on_both=both)
+        if first and not confirming.seen_again(sides(hearing, again)[1], first):
+            raise InfrastructureError(f"none of {len(first)} tests that failed had a result when it was run again")
         rest = tuple(key for key in (*both, *news) if key not in set(first))
         if rest and not confirming.all_alike(*sides(hearing, again), first):
             await self._twice(hearing, again, rest, on_both=both)
