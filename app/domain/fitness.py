@@ -67,6 +67,25 @@ FILE_RULES = (
 )
 """What a test file (prog_tests/*.c) needs of kernel and guest, where all of its tests do."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRule:
+    """What a compiler says of a program, the tool whose age explains it, and how."""
+
+    said: re.Pattern[str]
+    needs: str
+    why: str
+
+
+BUILD_RULES = (
+    BuildRule(
+        said=re.compile(r"call to undeclared function 'bpf_\w+'"),
+        needs="pahole 1.26",
+        why="kfuncs are declared in vmlinux.h where the kernel's BTF has tags for them",
+    ),
+)
+"""Why a program of the base does not build; the kernel's scripts/Makefile.btf says from which version on."""
+
 _ANNOTATED = ("__success", "__failure")
 """test_loader.c loads each function of such a program alone (bpf_misc.h)."""
 _SECTION = re.compile(r'SEC\("\??([^"\n]{1,200})"\)')
@@ -96,6 +115,16 @@ class Facts:
         if found is None or _numbers(found) >= _numbers(wanted[2]):
             return None
         return f"{wanted[1]} is {found}, and {wanted[2]} is needed"
+
+
+def explained(said: str, tools: Mapping[str, str]) -> str | None:
+    """Return which tool is too old for a program that does not compile, and why that shows; None where none is."""
+    facts = Facts(options=frozenset(), tools=tools, absent=())
+    for rule in BUILD_RULES:
+        lacking = facts.lacking(rule.needs)
+        if lacking and rule.said.search(said):
+            return f"{lacking}: {rule.why}"
+    return None
 
 
 def options_of(config: str) -> frozenset[str]:

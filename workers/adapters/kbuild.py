@@ -236,10 +236,11 @@ class Builder:
             failed = selftests.failures(bytes(output))
             if code == 0 and tolerant:
                 made = job.folders.writable[workshop.SELFTESTS]
-                failed = await asyncio.to_thread(selftests.left_out, made, now.kept, now.selection.suites)
+                absent = await asyncio.to_thread(selftests.left_out, made, now.kept, now.selection.suites)
+                failed = replace(absent, said=failed.said)
             if code == 0 and not failed.any:
                 return not_built
-            broken = selftests.without(planned.index, failed)
+            broken = selftests.without(planned.index, failed, await self.toolchain())
             if not broken.keys() & frozenset(now.selection.spelled):
                 break
             not_built |= {test: reason for test, reason in broken.items() if test in planned.selection.spelled}

@@ -6,10 +6,11 @@ makes 75 seconds of what would be minutes. All is done inside the sandbox, where
 
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.domain.fitness import explained
 from app.domain.plan import Selection
 from app.domain.selftests_index import TreeIndex
 from app.domain.suites import FLAVOURS, WHOLE, Suite, spelled
@@ -79,6 +80,7 @@ cp {OBJECTS}/.config /build/image/config
 cp {OBJECTS}/vmlinux /build/image/vmlinux
 """
 
+_SAID = re.compile(rb"^progs/([\w.-]+)\.c:\d+:\d+: error: (.{1,200})", re.MULTILINE)
 _SUITE_FAILED = re.compile(
     rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?/(test_verifier|test_maps|veristat)(?:\.o)?\] Error", re.MULTILINE
 )
@@ -87,11 +89,15 @@ _FAILED = re.compile(rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?([\w.-]+)\.(test\.o|b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures:
-    """What `make -k` could not make: test files and BPF programs, by stem, and other suites."""
+    """What `make -k` could not make: test files and BPF programs, by stem, and other suites.
+
+    `said` is the compiler's first error of programs.
+    """
 
     tests: frozenset[str]
     programs: frozenset[str]
     suites: frozenset[str] = frozenset()
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
@@ -106,7 +112,8 @@ def failures(output: bytes) -> Failures:
     for stem, kind in _FAILED.findall(output):
         (tests if kind == b"test.o" else programs).add(stem.decode())
     suites = frozenset(name.decode() for name in _SUITE_FAILED.findall(output))
-    return Failures(tests=frozenset(tests), programs=frozenset(programs), suites=suites)
+    said = {stem.decode(): text.decode(errors="replace") for stem, text in reversed(_SAID.findall(output))}
+    return Failures(tests=frozenset(tests), programs=frozenset(programs), suites=suites, said=said)
 
 
 def left_out(output: Path, kept: Iterable[str], suites: Iterable[Suite]) -> Failures:
@@ -134,8 +141,11 @@ def kept(paths: Iterable[str], selection: Selection) -> frozenset[str]:
     return frozenset(path for path in paths if keep(path))
 
 
-def without(index: TreeIndex, failed: Failures) -> dict[str, str]:
-    """Return test (spelled) -> reason for every test that needs something of what could not be made."""
+def without(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dict[str, str]:
+    """Return test (spelled) -> reason for every test that needs something of what could not be made.
+
+    `tools` (tool -> version) are what it was made with: one that is too old may be the reason.
+    """
     suites = set(failed.suites)
     if {name.removesuffix(".c") for name in index.map_files} & failed.tests or index.map_programs & failed.programs:
         suites.add(Suite.TEST_MAPS)
@@ -143,10 +153,15 @@ def without(index: TreeIndex, failed: Failures) -> dict[str, str]:
     for name, file in index.files.items():
         programs = sorted(file.programs & failed.programs)
         if programs:
-            broken |= dict.fromkeys(file.tests, f"progs/{programs[0]}.c does not build on the base")
+            broken |= dict.fromkeys(file.tests, _why(programs[0], failed.said.get(programs[0], ""), tools))
         elif name.removesuffix(".c") in failed.tests:
             broken |= dict.fromkeys(file.tests, f"prog_tests/{name} does not build on the base")
     return broken
+
+
+def _why(program: str, said: str, tools: Mapping[str, str]) -> str:
+    reason = explained(said, tools) or said
+    return f"progs/{program}.c does not build on the base" + (f": {reason}" if reason else "")
 
 
 def name_of(paths: Iterable[str], suites: Iterable[str]) -> str:

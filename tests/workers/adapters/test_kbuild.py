@@ -173,7 +173,7 @@ async def test_base_is_built_without_what_it_cannot_build(yard):
     assert dict(image.not_built) == {
         "no_skeleton": "prog_tests/no_skeleton.c includes gone.skel.h, which the tree has no program for",
         "bad_test": "prog_tests/bad_test.c does not build on the base",
-        "bad_program": "progs/bad.c does not build on the base",
+        "bad_program": "progs/bad.c does not build on the base: unknown type name 'this'",
         "absent": "not in this tree",
     }
     assert {name for name, _ in image.selection} == {"good", "bad_program", "bad_test"}
@@ -219,7 +219,7 @@ async def test_a_tree_that_can_leave_out_what_does_not_build_is_asked_to_once(ya
     assert (log.count("STRICT is=0."), log.count("STRICT is=.")) == (1, 1)
     assert image.tests == ("good",)
     reasons = dict(image.not_built)
-    assert reasons["bad_program"] == "progs/bad.c does not build on the base"
+    assert reasons["bad_program"] == "progs/bad.c does not build on the base: unknown type name 'this'"
     assert reasons["bad_test"] == "prog_tests/bad_test.c does not build on the base"
     with pytest.raises(BuildFailedError):
         await yard.build("patched", {f"{BPF}/prog_tests/good.c": "#include <no-such-header.h>\n" + prog_test("good")})

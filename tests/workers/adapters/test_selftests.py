@@ -26,16 +26,25 @@ make: Target '/build/selftests/test_progs' not remade because of errors.
 
 
 def test_makes_last_words_name_what_could_not_be_made():
-    assert failures(LOG) == Failures(tests=frozenset({"plain"}), programs=frozenset({"two"}))
+    said = {"two": "unknown type name 'x'"}
+    assert failures(LOG) == Failures(tests=frozenset({"plain"}), programs=frozenset({"two"}), said=said)
     assert failures(b"") == Failures(tests=frozenset(), programs=frozenset())
 
 
 def test_tests_go_with_what_they_need():
-    broken = without(INDEX, failures(LOG))
+    broken = without(INDEX, failures(LOG), {})
     assert broken == {
-        "two": "progs/two.c does not build on the base",
+        "two": "progs/two.c does not build on the base: unknown type name 'x'",
         "plain": "prog_tests/plain.c does not build on the base",
     }
+
+
+def test_a_tool_that_is_too_old_is_the_reason():
+    said = "call to undeclared function 'bpf_frob'; ISO C99 and later do not support implicit function declarations"
+    failed = Failures(tests=frozenset(), programs=frozenset({"two"}), said={"two": said})
+    why = without(INDEX, failed, {"pahole": "1.24"})["two"]
+    assert why.startswith("progs/two.c does not build on the base: pahole is 1.24, and 1.26 is needed: kfuncs are")
+    assert without(INDEX, failed, {"pahole": "1.30"})["two"].endswith(said)
 
 
 def test_other_suites_are_named_by_their_own_files():
@@ -46,8 +55,8 @@ def test_other_suites_are_named_by_their_own_files():
         "veristat:*": "veristat does not build on the base",
         "test_maps:*": "test_maps does not build on the base",
     }
-    assert without(index, failures(said)) == reasons
-    assert "test_maps:*" in without(index, Failures(tests=frozenset(), programs=frozenset({"one"})))
+    assert without(index, failures(said), {}) == reasons
+    assert "test_maps:*" in without(index, Failures(tests=frozenset(), programs=frozenset({"one"})), {})
 
 
 def test_scratch_copy_holds_the_selection_and_all_that_is_no_test():
