@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from tests.harms.catalogue import HARMS
@@ -30,6 +31,9 @@ Ways = tuple[tuple[str, ...], str]
 """Fragments of configuration, and what is done with each patch."""
 
 PLAIN: Ways = ((), "build")
+TROUBLE = (LookupError, TimeoutError, httpx.HTTPError)
+"""What keeps one series from being judged, and the others not."""
+
 CLEAN = Expected(verdict="clean", not_said=("regresses", "complain"))
 
 
@@ -43,8 +47,13 @@ async def run(harms: Sequence[Harm], *, with_nulls: bool, keep: Path | None) -> 
     for ways in alike:
         async with _court(ways, keep) as there:
             for harm in (one for one in harms if _ways(one) == ways):
-                judged = await there.judged(harm.name, await mails_of(harm), runs=harm.runs)
-                wrong += await _say(there, harm.name, harm.story, harm.expected, judged, keep)
+                try:
+                    judged = await there.judged(harm.name, await mails_of(harm), runs=harm.runs)
+                except TROUBLE as error:
+                    console.print(f"WRONG {harm.name}: {type(error).__name__}: {error}", style="red", markup=False)
+                    wrong += 1
+                else:
+                    wrong += await _say(there, harm.name, harm.story, harm.expected, judged, keep)
             if with_nulls and ways == PLAIN:
                 wrong += await _nulls(there, keep)
     return wrong
