@@ -113,11 +113,27 @@ def class_chip(kind: ChangeClass) -> Chip:
     return Chip(text=str(kind), tone=CLASSES[kind])
 
 
+def broken_base(run: Run) -> Statement | None:
+    """What a baseline says that came to no tests: the base itself is broken; None for any other run."""
+    if run.revision_id is not None or run.state is not RunState.DONE or run.results_attempt is None:
+        return None
+    verbs = {"applied": "what the series needs does not apply to it", "built": "it does not build"}
+    verbs["booted"] = "it does not boot"
+    what = next((words for key, words in verbs.items() if run.evidence.get(key) is False), None)
+    if what is None:
+        return None
+    return Statement(
+        head="The base is broken", rest=f": {what}. No series is blamed for what it does not do there.", tone=Tone.WARN
+    )
+
+
 def run_chips(run: Run, counts: Mapping[ChangeClass, int], *, patches: int | None = None) -> list[Chip]:
     """What a run says, in at most three chips; `patches` is how many the revision has."""
     if run.verdict is None:
         if run.state is RunState.DONE:  # a baseline; a sentence says why it is of no use
-            return [Chip(text="of no use", tone=Tone.WARN) if run.sentence else Chip(text="measured", tone=Tone.GOOD)]
+            if run.sentence:
+                return [Chip(text="of no use", tone=Tone.WARN)]
+            return [Chip(text="broken", tone=Tone.WARN) if broken_base(run) else Chip(text="measured", tone=Tone.GOOD)]
         return [STATES[run.state]]
     flaky = [*_counted(counts, ChangeClass.FLAKY), *_counted(counts, ChangeClass.IGNORED)]
     if run.verdict is Verdict.REGRESSED:

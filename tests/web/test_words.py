@@ -5,7 +5,7 @@ import pytest
 from app.db.models import Run, RunState
 from app.db.queries.runs import RevisionRuns
 from app.domain.outcome import ChangeClass, Verdict
-from app.web.words import Tone, revision_chips, run_chips, split_sentence
+from app.web.words import Tone, broken_base, revision_chips, run_chips, split_sentence
 
 
 def run(verdict: Verdict | None, **values: object) -> Run:
@@ -59,3 +59,31 @@ def test_a_sentence_is_split_after_its_first_clause(sentence: str, head: str) ->
     found = split_sentence(sentence, Tone.GOOD)
     assert found.head == head
     assert found.head + found.rest == sentence
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({"applied": True, "built": False, "booted": False}, "it does not build"),
+        ({"applied": True, "built": True, "booted": False}, "it does not boot"),
+        ({"applied": False, "built": False}, "what the series needs does not apply to it"),
+    ],
+)
+def test_a_broken_base_is_called_broken_and_nobody_is_blamed(evidence: dict[str, bool], said: str) -> None:
+    base = Run(state=RunState.DONE, results_attempt=1, evidence=evidence)
+    statement = broken_base(base)
+    assert statement is not None
+    assert f"{statement.head}{statement.rest}".startswith(f"The base is broken: {said}. No series is blamed")
+    assert [chip.text for chip in run_chips(base, {})] == ["broken"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Run(state=RunState.DONE, results_attempt=1, evidence={"applied": True, "built": True, "booted": True}),
+        Run(state=RunState.RUNNING, evidence={}),
+        Run(state=RunState.DONE, results_attempt=1, revision_id=3, evidence={"built": False}),
+    ],
+)
+def test_any_other_run_is_not(other: Run) -> None:
+    assert broken_base(other) is None

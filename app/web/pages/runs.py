@@ -36,6 +36,7 @@ from app.web.words import (
     Chip,
     Statement,
     Tone,
+    broken_base,
     class_chip,
     counted_class,
     outcome_chip,
@@ -246,7 +247,7 @@ def _run_page(request: Request, session: Session, run: Run, narrowed: Narrowed, 
         recipe=load_recipe(session, settings_of(request), run, run.revision),
         statement=split_sentence(run.sentence, VERDICT_TONES[run.verdict] if run.verdict else Tone.WARN)
         if run.sentence
-        else None,
+        else broken_base(run),
     )
 
 
