@@ -25,9 +25,9 @@ def state():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-async def test_the_killer_and_what_is_mended_are_named_with_test_and_patch(state):
-    async with court(state) as there:
-        for name in ("oops", "mended"):
-            harm = next(one for one in HARMS if one.name == name)
-            judged = await there.judged(harm.name, await mails_of(harm))
-            assert surprises(harm.expected, judged) == [], (judged[-1].verdict["sentence"], judged[-1].mails)
+@pytest.mark.parametrize("name", ["oops", "mended"])
+async def test_test_and_patch_are_named(state, name):
+    harm = next(one for one in HARMS if one.name == name)
+    async with court(state, patches=harm.patches) as there:
+        judged = await there.judged(harm.name, await mails_of(harm))
+    assert surprises(harm.expected, judged) == [], (judged[-1].verdict["sentence"], judged[-1].mails)
