@@ -1,0 +1,105 @@
+"""What is known of a run's tests from elsewhere: which results count for a history, and which entries apply."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.db.models import Run
+from app.domain.outcome import Outcome, TestKey, TestResult
+from app.domain.regression import Side, observe
+from app.services.precedents import find_precedents, weighed
+from tests import factories as make
+
+NAME = "map_kptr"
+KEY = TestKey(suite="test_progs", name=NAME)
+P, F = Outcome.PASS, Outcome.FAIL
+
+
+def side(*outcomes: Outcome) -> Side:
+    return observe([[TestResult(suite="test_progs", name=NAME, outcome=one)] for one in outcomes])
+
+
+def seen(session: Session, outcome: Outcome, *, ago: float = 1, base: str = "a", **values: Any) -> Run:
+    """Insert a baseline with one result."""
+    run = make.add_run(session, base_commit=base * 40, **values)
+    run.created_at = datetime.now(UTC) - timedelta(days=ago)
+    make.add_results(session, run, {NAME: outcome})
+    return run
+
+
+@pytest.fixture
+def judged(session: Session) -> Run:
+    return make.add_run(session, make.add_revision(session, make.add_series(session)))
+
+
+def history(session: Session, judged: Run) -> tuple[int, int, int]:
+    found = find_precedents(session, judged.id, baseline=side(P), patched=side(F)).histories[KEY]
+    return found.failures, found.runs, found.broken
+
+
+def test_only_unpatched_trees_count_of_the_same_tree_and_profile_and_not_too_long_ago(
+    session: Session, judged: Run
+) -> None:
+    seen(session, P)
+    seen(session, F)
+    seen(session, F, tree="bpf")
+    seen(session, F, profile="bpf-full")
+    seen(session, F, ago=91)
+    make.add_results(session, judged, {NAME: F})
+    assert history(session, judged) == (1, 2, 0)
+
+
+def test_a_judge_s_own_boots_of_the_base_count_and_those_of_the_patched_tree_do_not(
+    session: Session, judged: Run
+) -> None:
+    other = make.add_run(session, judged_revision(session), base_commit="a" * 40)
+    other.created_at = datetime.now(UTC)
+    make.add_results(session, other, {NAME: F})
+    make.add_results(session, other, {NAME: F}, boot=1)
+    make.add_results(session, other, {NAME: P}, boot=1, on_base=True)
+    make.add_results(session, other, {NAME: F}, boot=2, on_base=True)
+    assert history(session, judged) == (1, 2, 0)
+
+
+def judged_revision(session: Session) -> Any:
+    return make.add_revision(session, make.add_series(session))
+
+
+def test_trees_with_other_prerequisites_are_other_bases(session: Session, judged: Run) -> None:
+    first = {"named": "message-id x@example.org", "called": "x", "root_id": "", "patches": ["x@example.org"]}
+    seen(session, P)
+    seen(session, F, prerequisites=[first | {"problem": ""}])
+    seen(session, F, prerequisites=[first | {"problem": ""}])
+    assert history(session, judged) == (0, 1, 1)
+
+
+def test_only_what_swings_is_looked_up_and_only_what_fails_is_ignored(session: Session, judged: Run) -> None:
+    seen(session, F)
+    make.add_ignore(session, NAME, expires_at=datetime.now(UTC) + timedelta(days=1))
+    steady = find_precedents(session, judged.id, baseline=side(P), patched=side(P))
+    assert (dict(steady.histories), dict(steady.ignored)) == ({}, {})
+    failing = find_precedents(session, judged.id, baseline=side(F), patched=side(F))
+    assert (dict(failing.histories), list(failing.ignored)) == ({}, [KEY])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"expires_at": datetime.now(UTC) - timedelta(seconds=1)},
+        {"ended_at": datetime.now(UTC), "ended_by": "ann"},
+        {"tree": "bpf"},
+        {"profile": "bpf-full"},
+        {"suite": "test_maps"},
+    ],
+)
+def test_entries_that_are_over_or_about_something_else_do_not_apply(
+    session: Session, judged: Run, values: dict[str, Any]
+) -> None:
+    make.add_ignore(session, NAME, **({"expires_at": datetime.now(UTC) + timedelta(days=1)} | values))
+    assert not find_precedents(session, judged.id, baseline=side(P), patched=side(F)).ignored
+
+
+def test_nothing_is_kept_of_tests_of_which_nothing_is_known() -> None:
+    assert weighed([]) == []
