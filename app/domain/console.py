@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -139,12 +139,12 @@ class _Open:
 class ConsoleScanner:
     """Reads a console as it streams, in bounded memory; never raises on what it reads.
 
-    `running` is set by who feeds it. `life` is the number of the machine.
+    `running` says what runs now; it is asked when a complaint begins. `life` is the number of the machine.
     """
 
     def __init__(self, *, life: int = 1) -> None:
         self.reached_userspace = False
-        self.running = Running()
+        self.running: Callable[[], Running] = Running
         self._life = life
         self._splitter = LineSplitter()
         self._line = 0
@@ -198,7 +198,7 @@ class ConsoleScanner:
             opened = None
         if head is not None and (opened is None or not _continues(opened, head[0], text)):
             self._close()
-            self._open = opened = _Open(head[0], text, number, head[1], self.running)
+            self._open = opened = _Open(head[0], text, number, head[1], self.running())
         if opened is None:
             return
         self._inside += 1

@@ -125,10 +125,13 @@ class Tap:
     taken: int = 0
     reported_at: float = -BLUR_S
 
+    def __post_init__(self) -> None:
+        """Have complaints know what runs."""
+        self.scanner.running = self._running
+
     def console(self, data: bytes) -> None:
         """Take bytes of the console."""
         self.console_log(data)
-        self.scanner.running = self._running()
         self.scanner.feed(data)
 
     def port(self, data: bytes) -> None:
