@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.db.models import Change, Ignore, Report, Result, Run
+from app.db.models import Attempt, AttemptKind, Change, Ignore, Report, Result, Run
 from app.domain.confirming import SAMPLE
 from app.domain.outcome import ChangeClass, Outcome, Verdict
+from app.errors import InfrastructureError
 from tests import factories as make
 from tests.workers.doubles import ScriptedBuilder, progs
 from tests.workers.house import GOOD, House
@@ -224,3 +225,21 @@ async def test_a_baseline_that_is_too_old_is_made_again_and_judged_against(house
     run = await house.rerun()
     assert run.baseline_id != first.id
     assert run.verdict is Verdict.CLEAN
+
+
+async def test_after_trouble_of_ours_another_host_tries(house):
+    """The host whose disk is full leaves the run alone as long as another one is there, which then has it."""
+    house.builder.trouble = [InfrastructureError("the disk is full")] * 2
+    with house.sessions.begin() as session:
+        make.add_worker(session, "there/2", seen_at=datetime.now(UTC))
+    with pytest.raises(AssertionError, match="does not come to an end"):
+        await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    house.context = replace(house.context, worker="there/2")
+    await house.work()
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    with house.sessions() as session:
+        tried = session.execute(
+            select(Attempt.worker, Attempt.ending).where(Attempt.run_id == run.id, Attempt.kind == AttemptKind.EXECUTE)
+        ).all()
+    assert sorted(tried) == [("here/1", "trouble of ours: the disk is full"), ("there/2", "done")]
