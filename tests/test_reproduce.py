@@ -44,7 +44,7 @@ def test_b4_fetches_one_version_by_its_message_id_and_git_applies_it_beside_the_
     bpf = repository / "tools" / "testing" / "selftests" / "bpf"
     (bpf / "prog_tests").mkdir(parents=True)
     (bpf / "progs").mkdir()
-    (bpf / "Makefile").write_text("")
+    (bpf / "Makefile").write_text("LSKELS := always.c\n")
     for name in ("bpf_iter", "other"):
         (bpf / "prog_tests" / f"{name}.c").write_text(f"void test_{name}(void)\n")
     for name in ("one", "two"):

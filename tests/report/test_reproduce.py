@@ -151,7 +151,9 @@ def test_no_name_of_a_mail_or_a_guest_is_a_command(tmp_path: Path) -> None:
         (bpf / "prog_tests" / "bpf_iter.c").write_text("void test_bpf_iter(void)\n")
         (bpf / "prog_tests" / "other.c").write_text("void test_other(void)\n")
         (bpf / "progs" / "unused.c").write_text("")
-        subprocess.run(["rm", "-rf", tmp_path / "reroll-812" / "out", tmp_path / "reroll-812" / "selftests"], check=True)
+        subprocess.run(
+            ["rm", "-rf", tmp_path / "reroll-812" / "out", tmp_path / "reroll-812" / "selftests"], check=True
+        )
         done = subprocess.run(
             ["sh", "-c", text], cwd=clone, env={"PATH": f"{stubs}:/usr/bin:/bin"}, capture_output=True, text=True,
             check=False,
@@ -166,11 +168,15 @@ def test_no_name_of_a_mail_or_a_guest_is_a_command(tmp_path: Path) -> None:
 def test_only_what_the_test_names_is_left(tmp_path: Path) -> None:
     """The narrowing itself, on a small tree of selftests."""
     texts = {
-        "Makefile": "LSKELS := atomics.c\nlinked.skel.h-deps := linked1.bpf.o linked2.bpf.o\n",
+        "Makefile": "LSKELS := atomics.c \\\n\ttrace.c\nlinked.skel.h-deps := linked1.bpf.o linked2.bpf.o\n"
+        "x.c-CFLAGS := y\n",
         "prog_tests/iter.c": '#include "iter_ksym.skel.h"\n#include "iter_task.lskel.h"\n'
         'static char *late = "./late.bpf.o";\nvoid test_iter(void)\n{\n}\n',
         "prog_tests/iter_more.c": '#include "more.skel.h"\nvoid serial_test_iter_more(void)\n{\n}\n',
-        **{f"progs/{name}.c": "" for name in ("iter_ksym", "iter_task", "late", "more", "atomics", "linked1", "iter")},
+        **{
+            f"progs/{name}.c": ""
+            for name in ("iter_ksym", "iter_task", "late", "more", "atomics", "trace", "linked1", "iter", "x")
+        },
         "progs/shared.h": "",
     }
     for name, text in texts.items():
@@ -178,11 +184,12 @@ def test_only_what_the_test_names_is_left(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     narrow = next(step for step in reproduce.steps(RECIPE, "test_progs", ["iter/ksym"]) if "Leave" in step.purpose)
-    subprocess.run(["sh", "-euc", "\n".join(narrow.commands)], cwd=tmp_path, check=True)
+    script = "\n".join([f"D={tmp_path}", *narrow.commands])
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, check=True)
     left = {str(path.relative_to(tmp_path / "tools/testing/selftests/bpf")) for path in tmp_path.rglob("*.[ch]")}
     assert left == {
         "prog_tests/iter.c", "progs/iter_ksym.c", "progs/iter_task.c", "progs/late.c", "progs/atomics.c",
-        "progs/linked1.c", "progs/shared.h",
+        "progs/trace.c", "progs/linked1.c", "progs/shared.h",
     }  # fmt: skip
 
 
