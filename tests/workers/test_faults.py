@@ -5,6 +5,7 @@ Queue, database, git, make, compilers, ccache and the sandbox are real; the kern
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -194,6 +195,22 @@ async def test_a_memory_that_is_short_for_one_compiler_is_not_the_series(works):
     works.settings = works.context.settings
     run = await works.verdict_of(2)
     assert run.verdict is Verdict.INCONCLUSIVE, run.sentence
+    assert works.nobody_blamed()
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.CLEAN), (99, Verdict.INCONCLUSIVE)])
+async def test_a_disk_that_is_full_when_a_machine_is_to_start_is_ours(works, monkeypatch, times, verdict):
+    """The archive that a machine boots from is written for each boot."""
+    run, left = Passing.run, [times]
+
+    async def full(self, *arguments, **more):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return await run(self, *arguments, **more)
+
+    monkeypatch.setattr(Passing, "run", full)
+    assert (await works.verdict_of(2)).verdict is verdict
     assert works.nobody_blamed()
 
 
