@@ -16,6 +16,7 @@ KERNEL_BEGINS = "reroll: building the kernel with the patches"
 SELFTESTS_BEGIN = "reroll: building the selftests with the patches"
 """Lines of a build's log, so that what is said of the base, of the kernel and of the selftests can be told apart."""
 
+VMLINUX = "vmlinux.o"
 MOST = 1000
 _MAX_TEXT = 500
 _TOOLS = (
@@ -55,6 +56,11 @@ class BuildWarning:
         """What it is known by on the base and after each patch."""
         text = _MOVES.sub("#", self.text)
         return self.file or "", _NUMBERS.sub("#", text) if self.tool else text
+
+    @property
+    def linked(self) -> bool:
+        """Whether it came when the whole was linked, not when one object was made."""
+        return self.tool == "objtool" and self.file == VMLINUX or self.tool not in {"", "objtool"}
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
@@ -126,7 +132,8 @@ def objects_of(warnings: Iterable[BuildWarning]) -> tuple[str, ...]:
 
     What was compiled for the tools (libbpf, the selftests) is not among them: it is built by other means.
     """
-    found = {one.file for one in warnings if one.tool == "objtool" and one.file not in {None, "vmlinux.o"}}
+    warnings = tuple(warnings)
+    found = {one.file for one in warnings if one.tool == "objtool" and not one.linked}
     units = (one.unit for one in warnings if one.unit is not None and one.unit.endswith((".c", ".S")))
     found |= {f"{unit[:-2]}.o" for unit in units}
     return tuple(

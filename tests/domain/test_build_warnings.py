@@ -82,6 +82,11 @@ def test_what_was_compiled_when_a_header_warned():
     assert objects_of(build_warnings(KERNEL)) == ("kernel/bpf/core.o", "kernel/bpf/ringcount.o")
 
 
+def test_what_came_of_linking_is_asked_by_linking():
+    linked = [one.linked for one in build_warnings(KERNEL)]
+    assert linked == [False, False, False, True, True, True, True, True, True, True]
+
+
 def test_lines_and_offsets_shift_and_it_is_the_same_warning():
     moved = KERNEL.replace(":2410:", ":2433:").replace("+0x4b:", "+0x1ab:").replace("132, 30812", "133, 30900")
     known = {one.key for one in build_warnings(KERNEL)}

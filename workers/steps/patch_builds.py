@@ -210,7 +210,7 @@ async def _known(
     tools = any(part is Part.SELFTESTS for part, _ in said)
     record.log("warnings-of-base")(b"reroll: what gave warnings, without the patches\n")
     objects = objects_of(kernel)
-    linked = any(warning.tool not in {"", "objtool"} for warning in kernel)
+    linked = any(warning.linked for warning in kernel)
     if objects or linked or tools:
         await steps.again(line.commits[0], objects, linked=linked, tools=tools, log=log.extend)
     record.log("warnings-of-base")(bytes(log))
