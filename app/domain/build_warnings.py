@@ -60,7 +60,7 @@ class BuildWarning:
     @property
     def linked(self) -> bool:
         """Whether it came when the whole was linked, not when one object was made."""
-        return self.tool == "objtool" and self.file == VMLINUX or self.tool not in {"", "objtool"}
+        return (self.tool == "objtool" and self.file == VMLINUX) or self.tool not in {"", "objtool"}
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
