@@ -57,9 +57,10 @@ def _pss_mb(pid: int) -> float:
 def descendants(root: int) -> set[int]:
     """Return a process and all that came of it and lives."""
     parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in filter(str.isdigit, (one.name for one in Path("/proc").iterdir())):
         with contextlib.suppress(OSError):
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+            stat = Path("/proc", process, "stat").read_text()
+            parents[int(process)] = int(stat.rpartition(")")[2].split()[1])
     found = {root}
     while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
         found |= more
