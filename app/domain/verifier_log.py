@@ -203,7 +203,7 @@ def _pattern_check(part: Part | None, group: _Group) -> VerifierCheck:
         log=log,
         wrong_at=wrong_at if nearest is not None else None,
         nearest=nearest,
-        sentence=_sentence(kind, group, nearest, before=wrong_at if elsewhere else None),
+        sentence=_sentence(kind, group, log, nearest, before=wrong_at if elsewhere else None),
         wanted_at=group.wanted,
     )
 
@@ -214,7 +214,7 @@ def _line_of(log: Sequence[str], end: tuple[int, int]) -> int:
     return line + (line < len(log) and column >= len(log[line]) > 0)
 
 
-def _sentence(kind: CheckKind, group: _Group, nearest: str | None, *, before: int | None) -> str:
+def _sentence(kind: CheckKind, group: _Group, log: Sequence[str], nearest: str | None, *, before: int | None) -> str:
     where = _NAMES[kind]
     status, _, pattern = group.patterns[-1]
     said = pattern.replace("\n", "\\n")
@@ -227,7 +227,8 @@ def _sentence(kind: CheckKind, group: _Group, nearest: str | None, *, before: in
         return f"expected “{said}” after what is expected before it, {where} has it earlier, on line {before}"
     if nearest is not None:
         return f"expected “{said}”, {where} says “{nearest}”"
-    return f"expected “{said}”, {where} does not say it"
+    last = _last_words(log) if kind is CheckKind.MSG else None
+    return f"expected “{said}”, {where} does not say it{f'; it ends with “{last}”' if last else ''}"
 
 
 def _other_check(line: str, at: int, framed: Sequence[Part]) -> VerifierCheck | None:

@@ -54,7 +54,7 @@ def test_it_becomes_the_message_of_the_failure() -> None:
         (
             ["VERIFIER LOG:", "=============", "all is well", "=============", "EXPECTED   SUBSTR: 'invalid frob'"],
             CheckKind.MSG,
-            "expected “invalid frob”, the verifier's log does not say it",
+            "expected “invalid frob”, the verifier's log does not say it; it ends with “all is well”",
         ),
         (
             ["VERIFIER LOG:", "=============", "a frob", "=============", "UNEXPECTED SUBSTR: 'frob'"],
