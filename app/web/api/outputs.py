@@ -92,7 +92,7 @@ def get_output_diff(
     compared = diff_outputs(
         pair.left.lines,
         pair.right.lines,
-        again=pair.again and pair.again.lines,
+        again=pair.again.lines if pair.again else None,
         context=asked.context,
         exact=asked.exact,
     )

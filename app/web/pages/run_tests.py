@@ -195,7 +195,7 @@ def _against(session: Session, found: TestOfRun) -> list[Against]:
 
 def _diff_page(found: TestOfRun, pair: Pair, asked: Asked) -> OutputDiffPage:
     context = ALL if asked.whole else CONTEXT
-    again = pair.again and pair.again.lines
+    again = pair.again.lines if pair.again else None
     compared = diff_outputs(pair.left.lines, pair.right.lines, again=again, context=context, exact=asked.exact)
 
     def href(query: str) -> str:
