@@ -15,6 +15,9 @@ from app.domain.outcome import Outcome
 MOST_RUNS = 60
 """How many of a test's newest results on unpatched trees count: enough for an interval of a few per cent."""
 
+_OF_RESULT = (Result.test_id, Result.ordinal, Result.run_id, Result.attempt, Result.boot, Result.outcome)
+_OF_RUN = (Run.revision_id, Run.tree, Run.base_commit, Run.prerequisites, Run.profile, Run.created_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -50,21 +53,7 @@ def on_unpatched(
         partition_by=(Result.test_id, Result.ordinal), order_by=(Run.id.desc(), Result.attempt.desc(), Result.boot)
     )
     rows = (
-        select(
-            Result.test_id,
-            Result.ordinal,
-            Result.run_id,
-            Result.attempt,
-            Result.boot,
-            Result.outcome,
-            Run.revision_id,
-            Run.tree,
-            Run.base_commit,
-            Run.prerequisites,
-            Run.profile,
-            Run.created_at,
-            newest.label("age"),
-        )
+        select(*_OF_RESULT, *_OF_RUN, newest.label("age"))
         .join(Run, Run.id == Result.run_id)
         .where(
             Result.test_id.in_(list(test_ids)),

@@ -35,6 +35,7 @@ from app.web.api.verdict_schemas import (
 from app.web.parameters import Id, Read
 
 router = APIRouter(tags=["results"])
+SAME = ("revision_id", "baseline_id", "verdict", "sentence", "base_commit", "profile", "only", "toolchain")
 EXCUSED = (ChangeClass.FLAKY, ChangeClass.IGNORED)
 
 Stored = Mapping[str, Any]
@@ -57,27 +58,19 @@ def verdict_of(session: Session, run_id: int) -> VerdictDocument:
     changes = queries.list_changes(session, [run.id])
     logs = _Logs(session, judged.steps)
     tests = _Tests(session, run, logs)
-    counts = change_counts(session, [run.id])[run.id]
     return VerdictDocument(
         run_id=run.id,
         url=f"/runs/{run.id}",
-        revision_id=run.revision_id,
         revision=_revision(run),
-        baseline_id=run.baseline_id,
-        verdict=run.verdict,
-        sentence=run.sentence,
-        base_commit=run.base_commit,
         base=_base(run),
-        profile=run.profile,
-        only=run.only,
-        toolchain=run.toolchain,
+        **{name: getattr(run, name) for name in SAME},
         accelerator=stored.get("accelerator"),
         config=logs.named("config"),
         selection=_selected(run.selection),
         not_built=_selected(stored.get("not_built", ())),
         steps=_steps(judged, run, logs),
         baseline=_baseline(judged, logs),
-        counts=counts,
+        counts=change_counts(session, [run.id])[run.id],
         reasons=[_reason(one) for one in stored.get("reasons", ())],
         blamed=tests.parts(one for one in changes if one.kind.blamed),
         excused=tests.parts(one for one in changes if one.kind in EXCUSED),
