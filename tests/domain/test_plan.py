@@ -175,16 +175,16 @@ def test_the_verifier_has_all_of_its_tests_run_and_its_log_those_that_check_it()
 def test_other_suites_are_run_where_their_code_or_theirs_is_touched() -> None:
     wanted = Wanted(core=(), suites=tuple(Suite))
     assert select(["kernel/bpf/core.c"], TREE, wanted).others == ()
-    hashed = select(["kernel/bpf/hashtab.c", SELFTESTS + "verifier/and.c"], TREE, wanted)
-    assert [(one.name, one.reason) for one in hashed.others] == [
+    own = select([SELFTESTS + "map_tests/percpu.c", SELFTESTS + "verifier/and.c"], TREE, wanted)
+    assert [(one.name, one.reason) for one in own.others] == [
         ("test_verifier:*", f"{SELFTESTS}verifier/and.c is changed"),
-        ("test_maps:*", "kernel/bpf/hashtab.c is changed"),
+        ("test_maps:*", f"{SELFTESTS}map_tests/percpu.c is changed"),
     ]
-    assert hashed.suites == ("test_progs", "test_progs-no_alu32", "test_verifier", "test_maps")
+    assert own.suites == ("test_progs", "test_progs-no_alu32", "test_verifier", "test_maps")
     touched = select([SELFTESTS + "progs/loop1.c", SELFTESTS + "progs/new_here.c"], TREE, wanted)
     assert [one.name for one in touched.others] == ["veristat:bpf_iter_ksym.bpf.o", "veristat:loop1.bpf.o"]
     alone = Wanted(core=(), suites=(Suite.TEST_PROGS,))
-    assert select(["kernel/bpf/hashtab.c"], TREE, alone).others == ()
+    assert select(["kernel/bpf/verifier.c"], TREE, alone).others == ()
 
 
 def test_everything_comes_after_what_is_touched_and_flavours_last() -> None:
