@@ -177,7 +177,7 @@ async def test_an_earlier_revision_shows_its_own_patches_and_commands(site: Site
     assert "v3 regresses 1 test on bpf-next 1a2b3c4d5e6f: bpf_iter/bpf_map_elem." in page.words
     assert f"b4 -q am -v 3 -o- {site.example.revisions[2].root_id}" in " ".join(page.words.replace("\\ ", "").split())
     assert f"'./test_progs -a {ITER}; " in page.words
-    assert "WARNING: kernel/bpf/ringcount.c:48 ringcount_read" in page.words
+    assert "WARNING kernel/bpf/ringcount.c:48 ringcount_read 2 times" in page.words
 
 
 async def test_a_broken_build_shows_the_error_and_the_patch_that_owns_it(site: Site) -> None:
