@@ -1,7 +1,7 @@
 #!/bin/sh
 # One warm revision by hand: what a person types who has the base's objects at hand. Paths as in the sandbox, so that
 # make and ccache find what the base left: /build/linux (worktree at the base), /build/out, /build/selftests,
-# /build/original (the whole worktree again), /build/lists/keep (the files of the selection), /build/mails.
+# /build/original (the whole worktree again), /build/lists/keep (files of the selection) and targets (suites), /build/mails.
 #   by_hand.sh JOBS INITRD_PARTS...
 set -eu
 jobs=$1; shift
@@ -20,13 +20,13 @@ find /build/selftests -maxdepth 1 -name '*.test.[od]' -delete
 tar -C $bpf --null --verbatim-files-from -T /build/lists/keep -cf - | tar -C /build/linux/$bpf -xf -
 make -C /build/linux/$bpf OUTPUT=/build/selftests O=/build/out VMLINUX_BTF=/build/out/vmlinux KDIR=/build/linux \
     CLANG="ccache clang-19" LLC=llc-19 LLVM_STRIP=llvm-strip-19 feature-llvm=0 SKIP_DOCS=1 CC="ccache gcc" \
-    HOSTCC="ccache gcc" -j"$jobs" /build/selftests/test_progs
+    HOSTCC="ccache gcc" -j"$jobs" $(cat /build/lists/targets)
 
 mkdir -p /build/stage/selftests
 cd /build/selftests
 find . -maxdepth 1 ! -type d ! -name '*.test.o' ! -name '*.d' ! -name '*skel.h' \( ! -name '*.o' -o -name '*.bpf.o' \) \
     -print0 | xargs -0 cp -L -t /build/stage/selftests
-strip --strip-debug /build/stage/selftests/test_progs
+for target in $(cat /build/lists/targets); do strip --strip-debug "/build/stage/selftests/${target##*/}"; done
 cd /build/stage
 find selftests | cpio --create --format=newc --quiet >tests.cpio
 cat "$1" tests.cpio "$2" >initrd

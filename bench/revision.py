@@ -151,9 +151,11 @@ async def _prepare_by_hand(world: World, place: Path) -> Hand:
         template = builder.template(checkout, profile, await builder.toolchain())
         base_selftests = template / f"selftests-{selftests.name_of(plan.kept, plan.selection.suites)}"
         await patched_tree(checkout, job)
-        kept = (await builder.plan(checkout, profile, job.files)).kept
+        patched = await builder.plan(checkout, profile, job.files)
     (place / "lists").mkdir()
-    (place / "lists" / "keep").write_bytes("".join(f"{path}\0" for path in sorted(kept)).encode())
+    (place / "lists" / "keep").write_bytes("".join(f"{path}\0" for path in sorted(patched.kept)).encode())
+    targets = " ".join(f"/build/selftests/{suite}" for suite in patched.selection.suites)
+    (place / "lists" / "targets").write_text(targets)
     (place / "mails").mkdir()
     for patch in job.patches:
         (place / "mails" / f"{patch.position:04}").write_bytes(patch.raw)
