@@ -174,7 +174,23 @@ def _v3(session: Session, revision: Revision) -> Run:
     event = {"kind": "WARNING", "title": "WARNING: kernel/bpf/ringcount.c:48 ringcount_read", "count": 2, "line": 311}
     event |= {"frames": ["ringcount_read+0x42/0x90"], "fingerprint": "00ff00ff00ff00ff", "excerpt": "WARNING: CPU: 1"}
     run = make.add_run(session, revision, verdict=Verdict.REGRESSED, started=revision.posted_at)
-    run.evidence = {"reached": "selftests", "events": [event]}
+    event |= {"test": "ringcount", "perhaps": None, "life": 2, "decoded": []}
+    killer = {
+        "suite": "test_progs",
+        "name": "netcnt",
+        "message": "oops: kernel NULL pointer dereference in netcnt_read",
+    }
+    first = {
+        "life": 1,
+        "ending": "panic",
+        "tests": 48,
+        "first": "bpf_iter",
+        "killers": [killer],
+        "cuts": ["the kernel"],
+    }
+    second = {"life": 2, "ending": "died", "tests": 20, "first": "ringcount", "killers": []}
+    second |= {"cuts": ["the machine was reset in test_progs after verifier_log"], "not_run": ["xdp_metadata", "wq"]}
+    run.evidence = {"reached": "selftests", "events": [event], "lives": [first, second]}
     run.sentence = f"v3 regresses 1 test: {ITER}. 2 new tests pass, 1 test is flaky, 41 tests are as on the base."
     results = make.passing(COMMON) | {LOG: Outcome.PASS, NEW: Outcome.PASS, ITER: Outcome.FAIL, FLAKY: Outcome.FAIL}
     make.add_results(session, run, results | {BROKEN: Outcome.FAIL})
