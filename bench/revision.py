@@ -56,7 +56,7 @@ async def measure_revision(*, rounds: int) -> None:
     """Print seconds each way, their ratio, and the peak memory of the project's own processes."""
     console = Console()
     pipeline: list[float] = []
-    by_hand: list[float] = []
+    manual: list[float] = []
     with tempfile.TemporaryDirectory(prefix="rb-") as folder, Peak(os.getpid(), apart=b"multiprocessing") as peak:
         Path(folder).chmod(0o711)
         async with _warm(Path(folder)) as world:
@@ -65,9 +65,9 @@ async def measure_revision(*, rounds: int) -> None:
                 pipeline.append(await _by_pipeline(world))
                 console.print(f"  round {number}: pipeline {pipeline[-1]:.1f} s ({_summary(world)})")
                 seconds, summary = await by_hand(world, hand)
-                by_hand.append(seconds)
+                manual.append(seconds)
                 console.print(f"  round {number}: by hand  {seconds:.1f} s ({summary})")
-    ratio = statistics.median(pipeline) / statistics.median(by_hand)
+    ratio = statistics.median(pipeline) / statistics.median(manual)
     console.print(f"a warm revision ({LABEL} of the example): pipeline / by hand = {ratio:.2f} (at most {MOST_RATIO})")
     console.print(f"peak memory of the project's own processes: {peak.mb:.0f} MB (at most {MOST_MB}), of which")
     for name, megabytes in sorted(peak.parts.items(), key=lambda one: -one[1]):
