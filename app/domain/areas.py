@@ -1,7 +1,7 @@
 """What a change of the code itself asks for when the answer has to come within minutes: paths -> tests.
 
 A profile that runs everything runs these first. Globs are of test_progs' tests; an area that a tree has no test for
-asks for nothing. The verifier's own file is the one that costs minutes (docs/decisions/0020-what-is-run.md). Code of
+asks for nothing. The verifier's own file is the one that costs minutes (docs/decisions/0021-what-is-run.md). Code of
 maps does not ask for test_maps: its forks take as long where there is no KVM.
 """
 
