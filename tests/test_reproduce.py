@@ -144,7 +144,8 @@ async def base_of(host: Settings) -> AsyncIterator[Checkout]:
 def failed_run(sessions, root_id: str, config: bytes) -> int:
     with sessions.begin() as session:
         thread = make.add_thread(session, root_id)
-        revision = make.add_revision(session, make.add_series(session), "v3", thread=thread, root_id=root_id)
+        revision = make.add_revision(session, make.add_series(session), "v3", thread=thread)
+        revision.root_id = root_id
         run = make.add_run(session, revision, tree=TREE.name)
         make.add_log(session, make.add_step(session, run, Step.BUILD), "config", config, piece=100_000)
         make.add_results(session, run, {TEST: Outcome.FAIL})
