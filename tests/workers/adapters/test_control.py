@@ -17,7 +17,10 @@ MADE = "make[4]: *** [/build/linux/scripts/Makefile.build:229: kernel/bpf/log.o]
         ("cc1: out of memory allocating 65536 bytes\n" + MADE, Doubt.OURS),
         ("make[4]: *** [scripts/Makefile.vmlinux:34: vmlinux] Killed\n", Doubt.OURS),
         ("ccache: error: something\n" + MADE, Doubt.SOME),
-        ("make: *** No rule to make target 'kernel/bpf/new.o', needed by 'kernel/bpf/built-in.a'.  Stop.\n", Doubt.SOME),
+        (
+            "make: *** No rule to make target 'kernel/bpf/new.o', needed by 'kernel/bpf/built-in.a'.  Stop.\n",
+            Doubt.SOME,
+        ),
         ("", Doubt.SOME),
     ],
 )
@@ -32,4 +35,6 @@ def test_what_make_could_not_make_is_named_without_leaving_the_folder():
 
 
 def test_the_line_that_says_what_was_wanting_is_quoted():
-    assert wanting("fine\n  ld: final link failed: memory exhausted\nmore\n") == "ld: final link failed: memory exhausted"
+    assert (
+        wanting("fine\n  ld: final link failed: memory exhausted\nmore\n") == "ld: final link failed: memory exhausted"
+    )

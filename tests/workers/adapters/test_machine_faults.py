@@ -61,12 +61,12 @@ async def test_a_missing_qemu_is_said(host, monkeypatch):  # noqa: F811
         return replace(made, binds=[*made.binds, hidden])
 
     monkeypatch.setattr(qemu, "_box", without)
-    with pytest.raises(InfrastructureError, match="QEMU would not start: .*execvp qemu-system-x86_64"):
+    with pytest.raises(InfrastructureError, match=r"QEMU would not start: .*execvp qemu-system-x86_64"):
         await life(host, image, _ignore)
     assert not [line for line in alive("qemu-system-x86_64") if "memory_mb" in line]
 
 
 async def test_a_machine_larger_than_the_host_is_said(host):  # noqa: F811
     image = await built(host, {})
-    with pytest.raises(InfrastructureError, match="QEMU would not start: .*Cannot allocate memory"):
+    with pytest.raises(InfrastructureError, match=r"QEMU would not start: .*Cannot allocate memory"):
         await life(host, image, _ignore, memory_mb=64_000_000)
