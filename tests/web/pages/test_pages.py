@@ -29,6 +29,7 @@ from tests import factories as make
 from tests.example import BROKEN, FLAKY, ITER, LOG
 from tests.web.conftest import Site
 from tests.web.pages.shape import Shape, shape
+from tests.web.pages.tried import add_patches
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +80,9 @@ def statements(site: Site) -> Iterator[list[str]]:
     event.remove(site.app.state.engine, "before_cursor_execute", note)
 
 
-async def test_every_template_is_rendered_and_every_page_is_sound(site: Site) -> None:
+async def test_every_template_is_rendered_and_every_page_is_sound(own_site: Site, stored: Session) -> None:
+    site = own_site
+    add_patches(stored, stored.get_one(Run, site.example.runs[2].id))
     for path in pages(site).values():
         page = await shape(site, path)
         ids = page.values("id")
