@@ -14,8 +14,9 @@ MOST_PEOPLE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundOfPatch:
-    """What a patch does, in words, and the tool's own text for it or ""."""
+    """What the patch `position` does, in words, and the tool's own text for it or ""."""
 
+    position: int
     sentence: str
     excerpt: str = ""
 
@@ -59,6 +60,8 @@ def patches_text(facts: PatchFacts | None, told: str) -> str:
     for one in facts.findings[:MOST_FINDINGS]:
         if one.sentence not in told:
             blocks.append(layout.fill(f"{one.sentence}."))
+        elif one.excerpt:
+            blocks.append(f"Patch {one.position}:")
         blocks += [layout.log(one.excerpt)] if one.excerpt else []
     blocks += _warnings(facts)
     rows = "\n".join(_rows(facts))

@@ -25,7 +25,7 @@ def load_patch_facts(session: Session, run_id: int) -> PatchFacts | None:
         tested=sum(one.tests is not None for one in trials),
         trouble=check.trouble or "",
         findings=tuple(
-            FoundOfPatch(sentence=one.sentence, excerpt=one.excerpt)
+            FoundOfPatch(position=one.position, sentence=one.sentence, excerpt=one.excerpt)
             for one in map(finding_of, check.findings)
             if not one.said_in(check.whole.get("sentence") or "")
         ),

@@ -7,6 +7,7 @@ from app.report.text import report_text
 from tests.report.facts import CLEAN
 
 FOUND = FoundOfPatch(
+    position=3,
     sentence="Patch 3 (bpf: Count dropped samples) does not build on its own; patch 5 mends it: "
     "kernel/bpf/ringcount.c:48: implicit declaration of function 'ringcount_lost'",
     excerpt="kernel/bpf/ringcount.c:48:9: error: implicit declaration of function 'ringcount_lost'\n"
@@ -56,6 +57,7 @@ def test_everything_that_was_found():
 def test_what_the_verdict_says_already_is_not_said_again():
     said = patches_text(FACTS, f"v3 does not build patch by patch. {FOUND.sentence}.")
     assert "mends it" not in said
+    assert said.startswith("Patch by patch\n--------------\nPatch 3:\n\n    kernel/bpf/ringcount.c:48:9: error")
     assert "ringcount_lost(map);" in said
 
 
