@@ -4,7 +4,7 @@
 test_progs and its flavours, and veristat (whose tests are object files), can be told to run a part.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,11 +55,6 @@ def read(test: str) -> tuple[str, str]:
 def origin(suite: str, name: str) -> str:
     """Return the spelling of what has to be run for a result: `bpf_iter` for `bpf_iter/ksym`, all of test_maps."""
     return spelled(suite, name.partition("/")[0] if suite in NARROWED else WHOLE)
-
-
-def of_suite(tests: Iterable[str], suite: str) -> tuple[str, ...]:
-    """Return the names of those of `tests` that belong to a suite."""
-    return tuple(name for its_suite, name in map(read, tests) if its_suite == suite)
 
 
 def invocations(tests: Sequence[str]) -> tuple[Invocation, ...]:

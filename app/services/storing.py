@@ -28,7 +28,6 @@ from app.services.rows import (
 )
 
 Rows = dict[int, dict[str, Any]]
-CORRECTED = ("id", "kind", "reason", "root", "lists", "thread_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.suites import Invocation, Suite, invocations, of_suite, origin, read, spelled
+from app.domain.suites import Invocation, Suite, invocations, origin, read, spelled
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,6 @@ def test_one_invocation_for_what_is_in_order_and_another_where_it_goes_back():
         ("test_progs-cpuv4", ("a", "b")),
     ]
     assert invocations([]) == ()
-    assert of_suite(tests, Suite.TEST_PROGS) == ("a", "b", "c", "aa")
     assert invocations(["test_maps:*"]) == (Invocation(suite=Suite.TEST_MAPS, tests=()),)
 
 
