@@ -31,11 +31,18 @@ def archive(mails: int, *, start: int = 0) -> Iterator[bytes]:
     """Yield mails in the order of an archive: copies of some threads, the mails of each by date."""
     threads, _ = some_threads()
     originals = [raw for thread in threads for raw in thread]
-    ids = frozenset(parse_message(raw).message_id.encode() for raw in originals)
+    ids = _ids(originals)
     originals = [raw for raw in originals if _can_be_told_apart(raw, ids)]
     originals.sort(key=lambda raw: str(parse_message(raw).date))
     copies = (_told_apart(raw, number, ids) for number in count(start) for raw in originals)
     return islice(copies, mails)
+
+
+def _ids(originals: list[bytes]) -> frozenset[bytes]:
+    """Return all Message-IDs that are or are answered here: one left alone would make one thread of all copies."""
+    mails = [parse_message(raw) for raw in originals]
+    named = {name for one in mails for name in (one.message_id, one.in_reply_to, *one.references) if name}
+    return frozenset(name.encode() for name in named)
 
 
 def _can_be_told_apart(raw: bytes, ids: frozenset[bytes]) -> bool:
