@@ -21,7 +21,7 @@ up: prepare ## run it for real: database, web and one worker, by reroll.toml
 test: lint test-fast ## every test, the real build and boot included; the fast ones first
 	@$(BIN)/pytest -m "kernel or browser or tools" $(ARGS)
 
-test-fast: prepare ## what takes neither kernel, browser nor real builds and archives; under 90 s on two cores
+test-fast: prepare ## what takes neither kernel, browser nor real builds and archives; some two minutes on two cores
 	@$(BIN)/pytest -m "not (kernel or browser or tools)" --numprocesses auto $(ARGS)
 
 lint: prepare ## ruff, mypy, the rule of dependencies
