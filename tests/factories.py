@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from itertools import count
 from typing import Any
 
@@ -37,6 +36,7 @@ from app.db.models import (
 from app.domain.decision import DecisionKind
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.domain.outcome import Step as StepName
+from tests.mails import raw_mail
 
 NOW = datetime(2026, 4, 14, 14, 0, tzinfo=UTC)
 BASE = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
@@ -72,17 +72,6 @@ def add_thread(session: Session, message_id: str | None = None, **values: Any) -
     session.add(thread)
     session.flush()
     return thread
-
-
-def raw_mail(
-    subject: str, author: tuple[str, str], message_id: str, reply_to: str | None, body: str, sent_at: datetime | None
-) -> bytes:
-    """Return a mail as it travels."""
-    lines = [f"From: {author[0]} <{author[1]}>", f"Subject: {subject}", f"Message-ID: <{message_id}>"]
-    lines += [f"Date: {format_datetime(sent_at)}"] * (sent_at is not None)
-    if reply_to:
-        lines += [f"In-Reply-To: <{reply_to}>", f"References: <{reply_to}>"]
-    return ("\n".join([*lines, "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "", body])).encode()
 
 
 def add_message(
