@@ -4,19 +4,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from app.web.complaints import read_events, read_lives
+from tests.web.anyjson import objects
 
 KEYS = ("events", "lives", "life", "test", "perhaps", "killers", "cuts", "not_run", "name", "message", "count")
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
-    max_leaves=20,
-)
 
 
-@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+@given(objects(KEYS))
 def test_any_json_can_be_read(stored: dict[str, Any]) -> None:
     read_events(stored)
     read_lives(stored)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from app.web.evidence import named, read_evidence, stopped_at
+from tests.web.anyjson import objects
 
 KEYS = (
     "apply",
@@ -22,14 +22,9 @@ KEYS = (
     "fixed",
     "key",
 )
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
-    max_leaves=20,
-)
 
 
-@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+@given(objects(KEYS))
 def test_any_json_can_be_read(stored: dict[str, Any]) -> None:
     read_evidence(stored)
     named(stored)
