@@ -1,4 +1,4 @@
-"""`make bench`: mails ingested, logs read, pages on many results, a warm revision against the same commands by hand."""
+"""`make bench`: mails ingested, logs read, pages on many results; one revision, and four, against the work by hand."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ from bench.archive import measure_archive
 from bench.ingest import measure_ingest
 from bench.parsers import measure_parsers
 from bench.revision import measure_revision
+from bench.shared import measure_shared
 from bench.storage import measure_storage
 
 
@@ -14,7 +15,10 @@ def main() -> None:
     """Run the chosen measurements and print what they found."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "what", nargs="*", choices=["ingest", "archive", "parsers", "storage", "revision", []], help="all unless named"
+        "what",
+        nargs="*",
+        choices=["ingest", "archive", "parsers", "storage", "revision", "shared", []],
+        help="all unless named",
     )
     parser.add_argument("--rounds", type=int, default=2, help="how often the revision is measured each way")
     parser.add_argument("--mails", type=int, default=20_000, help="how many mails the archive has")
@@ -31,6 +35,8 @@ def main() -> None:
         measure_storage(results=chosen.results, series=chosen.series)
     if not chosen.what or "revision" in chosen.what:
         asyncio.run(measure_revision(rounds=chosen.rounds))
+    if not chosen.what or "shared" in chosen.what:
+        asyncio.run(measure_shared())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ export GIT_COMMITTER_NAME=me GIT_COMMITTER_EMAIL=me@localhost PATH=/usr/lib/llvm
 bpf=tools/testing/selftests/bpf
 
 cd /build/original
-for mail in /build/mails/*; do git am --quiet --3way --no-gpg-sign <"$mail"; done
+for mail in /build/mails/*; do
+    [ -e "$mail" ] && git am --quiet --3way --no-gpg-sign <"$mail"
+done
 
 make -C /build/linux O=/build/out CC="ccache gcc" HOSTCC="ccache gcc" -j"$jobs" bzImage modules
 

@@ -1,8 +1,10 @@
 """One attempt at a run, from the patches to the results: apply, build, boot, selftests."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from app.config import ProfileSettings
@@ -10,6 +12,7 @@ from app.domain.outcome import Outcome, Step, TestResult
 from app.domain.suites import Suite, origin
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Findings, Job
+from app.services.first_verdict import SoFar, say_first
 from workers.context import Context
 from workers.ports import Base, Image
 from workers.recorder import Recorder
@@ -17,7 +20,7 @@ from workers.steps.apply import apply
 from workers.steps.build import build
 from workers.steps.compare import compare_with_neighbours
 from workers.steps.lives import Lives, lives_of
-from workers.steps.selftests import boot_and_test
+from workers.steps.selftests import Boots, boot_and_test
 
 MESSAGE_CHARS = 300
 
@@ -56,10 +59,15 @@ async def _work_through(context: Context, recorder: Recorder, job: Job, profile:
             tools = await context.builder.inputs(profile)
             return _findings(reached=Step.BUILD, applied=True, facts=facts, toolchain=tools)
     tests = [name for name in image.tests if job.only is None or name in job.only]
-    life = await boot_and_test(
-        recorder, context.machine, context.symbols, image, profile, tests=tests, unfit=_unfit(image, job)
-    )
+    boots = Boots(machine=context.machine, image=image, profile=profile, symbols=context.symbols)
+    saying = None if job.label is None else partial(_say_first, recorder)
+    life = await boot_and_test(recorder, boots, tests=tests, unfit=_unfit(image, job), say_first=saying)
     return _lived(image, life, commit=commit, first=first)
+
+
+async def _say_first(recorder: Recorder, so_far: SoFar) -> None:
+    # Of a baseline with thousands of results: in a thread, for the machine's ports are read meanwhile.
+    await asyncio.to_thread(recorder.write, lambda session: say_first(session, recorder.held, so_far))
 
 
 def _unfit(image: Image, job: Job) -> list[TestResult]:

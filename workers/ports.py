@@ -35,7 +35,8 @@ class Image:
 
     `folder` holds `bzImage`, `vmlinux` (with debug information), `config`, and `selftests.cpio`: a newc archive of
     `selftests/` with test_progs and all that it opens. `tests` are the tests in the order to run, spelled as in
-    app.domain.suites, of all suites; `selection` has each wanted test with the reason for it, `not_built` those of them
+    app.domain.suites, of all suites; `first` those of them that the first verdict is given by, none where no test comes
+    after them; `selection` has each wanted test with the reason for it, `not_built` those of them
     that the base cannot build, `unfit` those that are built and cannot work with what this host has, with the reason.
     """
 
@@ -45,6 +46,7 @@ class Image:
     selection: tuple[tuple[str, str], ...]
     not_built: tuple[tuple[str, str], ...]
     unfit: tuple[tuple[str, str], ...] = ()
+    first: tuple[str, ...] = ()
     toolchain: dict[str, str]
 
 

@@ -2,7 +2,8 @@
 
 A profile that runs everything runs these first. Globs are of test_progs' tests; an area that a tree has no test for
 asks for nothing. The verifier's own file is the one that costs minutes (docs/decisions/0021-what-is-run.md). Code of
-maps does not ask for test_maps: its forks take as long where there is no KVM.
+maps does not ask for test_maps: its forks take as long where there is no KVM. What a change of code asks for by the
+hundred (`broad`) runs after all that is asked for by name, so that the first verdict does not wait for it.
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from app.domain.suites import Suite
 class Area:
     """Code whose change asks for certain tests: paths that begin with `prefix`, tests that match a glob of `tests`.
 
-    `log_checks`: the verifier_* tests, too, whose programs check what the verifier's log says of its states. `suites`
-    are those to run as well, where the profile has them.
+    `broad` are globs of those that run after the others, for they are many. `log_checks`: the verifier_* tests, too,
+    whose programs check what the verifier's log says of its states. `suites` are those to run as well, where the
+    profile has them.
     """
 
     prefix: str
     tests: tuple[str, ...] = ()
+    broad: tuple[str, ...] = ()
     log_checks: bool = False
     suites: tuple[Suite, ...] = ()
 
@@ -28,11 +31,12 @@ _BPF = "kernel/bpf"
 _MAPS = (Suite.TEST_MAPS,)
 _LOG = ("verifier_log", "log_buf", "log_fixup")
 _VERIFIER = (Suite.TEST_VERIFIER,)
+_CHECKS = ("verifier_*",)
 
 AREAS = (
-    Area(prefix=f"{_BPF}/verifier.c", tests=(*_LOG, "verifier_*"), suites=(*_VERIFIER, Suite.VERISTAT)),
-    Area(prefix="include/linux/bpf_verifier.h", tests=(*_LOG, "verifier_*"), suites=(*_VERIFIER, Suite.VERISTAT)),
-    Area(prefix=f"{_BPF}/tnum.c", tests=("verifier_*", "reg_bounds"), suites=(*_VERIFIER, Suite.VERISTAT)),
+    Area(prefix=f"{_BPF}/verifier.c", tests=_LOG, broad=_CHECKS, suites=(*_VERIFIER, Suite.VERISTAT)),
+    Area(prefix="include/linux/bpf_verifier.h", tests=_LOG, broad=_CHECKS, suites=(*_VERIFIER, Suite.VERISTAT)),
+    Area(prefix=f"{_BPF}/tnum.c", tests=("reg_bounds",), broad=_CHECKS, suites=(*_VERIFIER, Suite.VERISTAT)),
     Area(prefix=f"{_BPF}/log.c", tests=_LOG, log_checks=True),
     Area(prefix=f"{_BPF}/disasm.c", tests=("verifier_log",), log_checks=True),
     Area(prefix=f"{_BPF}/btf.c", tests=("btf", "btf_tag", "verifier_btf_*", "log_fixup")),

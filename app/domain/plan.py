@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from fnmatch import fnmatchcase
 
 from app.domain.areas import AREAS, Area
 from app.domain.selftests_index import TreeIndex
 from app.domain.suites import FLAVOURS, WHOLE, Suite, read, spelled
 
-VERSION = 5
+VERSION = 6
 """Of what is chosen for the same files of the same tree; raised when that changes: images made before are not used."""
 
 SELFTESTS = "tools/testing/selftests/bpf/"
@@ -23,13 +24,23 @@ MANY_USERS = 20
 """A header that more programs than this include says nothing about which of them matter."""
 
 
+class Turn(IntEnum):
+    """When a test runs: FIRST what the series asks for by name, and the core; then the MANY that an area asks for
+    (app.domain.areas), then the REST, which runs because the profile has it.
+    """
+
+    FIRST = 0
+    MANY = 1
+    REST = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedTest:
-    """A top-level test to run, and why; `beyond`: not for what the series touches, but because the profile has it."""
+    """A top-level test to run, why, and when."""
 
     name: str
     reason: str
-    beyond: bool = False
+    turn: Turn = Turn.FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +94,20 @@ class Selection:
         return tuple((test.name, test.reason) for test in (*self.tests, *self.others))
 
     def order(self, *, but: Collection[str] = ()) -> tuple[str, ...]:
-        """Return all tests, spelled, in the order to run: what the series asks for, then the rest, then the flavours.
+        """Return all tests, spelled, in the order to run: turn by turn, then the flavours.
 
-        Each part is in the order of its bytes, as the suites run them (app.domain.suites.invocations). Those of `but`
+        Each turn is in the order of its bytes, as the suites run them (app.domain.suites.invocations). Those of `but`
         are left out, of flavours too.
         """
-        parts = [
-            sorted(t.name for t in self.tests if t.beyond is beyond and t.name not in but) for beyond in (False, True)
-        ]
-        others = [[o.name for o in self.others if o.beyond is beyond and o.name not in but] for beyond in (False, True)]
-        flavoured = [spelled(flavour, name) for flavour in self.flavours for part in parts for name in part]
-        return (*parts[0], *others[0], *parts[1], *others[1], *flavoured)
+        parts = {turn: sorted(t.name for t in self.tests if t.turn is turn and t.name not in but) for turn in Turn}
+        others = {turn: [o.name for o in self.others if o.turn is turn and o.name not in but] for turn in Turn}
+        flavoured = [spelled(flavour, name) for flavour in self.flavours for turn in Turn for name in parts[turn]]
+        return (*(name for turn in Turn for name in (*parts[turn], *others[turn])), *flavoured)
+
+    def first(self, *, but: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the tests of test_progs that the first verdict is given by; none where nothing comes after them."""
+        names = tuple(sorted(t.name for t in self.tests if t.turn is Turn.FIRST and t.name not in but))
+        return names if len(names) < len(self.order(but=but)) else ()
 
 
 def select(files: Sequence[str], tree: TreeIndex, wanted: Wanted) -> Selection:
@@ -112,13 +126,19 @@ def select(files: Sequence[str], tree: TreeIndex, wanted: Wanted) -> Selection:
         reasons |= {test: f"{path} is changed" for test in _of_area(area, tree) if test not in reasons}
     every = tree.tests
     reasons |= {test: CORE for test in _matching(every, wanted.core) if test not in reasons}
+    many: dict[str, str] = {}
+    for area, path in areas:
+        broad = _matching(every, area.broad)
+        many |= {test: f"{path} is changed" for test in broad if test not in reasons and test not in many}
     missing = tuple(glob for glob in wanted.core if not _matching(every, (glob,)))
     if wanted.everything:
         missing += tuple(suite for suite in wanted.suites if suite not in tree.suites)
     wanted = replace(wanted, suites=tuple(suite for suite in wanted.suites if suite in tree.suites))
     chosen = [SelectedTest(name=name, reason=reason) for name, reason in reasons.items()]
+    chosen += [SelectedTest(name=name, reason=reason, turn=Turn.MANY) for name, reason in many.items()]
     if wanted.everything:
-        chosen += [SelectedTest(name=name, reason=ALL, beyond=True) for name in every if name not in reasons]
+        known = reasons.keys() | many.keys()
+        chosen += [SelectedTest(name=name, reason=ALL, turn=Turn.REST) for name in every if name not in known]
     others = _other_suites(wanted, areas, {name: why for name, why in programs.items() if name in tree.programs})
     selection = _with_files(tuple(chosen), others, tree, missing)
     return replace(selection, flavours=tuple(one for one in FLAVOURS[1:] if one in wanted.suites))
@@ -157,7 +177,8 @@ def _other_suites(
             continue
         if suite in asked or wanted.everything:
             reason = asked.get(suite, ALL)
-            found.append(SelectedTest(name=spelled(suite, WHOLE), reason=reason, beyond=suite not in asked))
+            turn = Turn.MANY if suite in asked else Turn.REST
+            found.append(SelectedTest(name=spelled(suite, WHOLE), reason=reason, turn=turn))
         elif suite is Suite.VERISTAT:
             found += [
                 SelectedTest(name=spelled(suite, f"{name}.bpf.o"), reason=programs[name]) for name in sorted(programs)

@@ -16,6 +16,12 @@ def plural(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or f'{noun}s'}"
 
 
+def first_named(names: Sequence[str]) -> str:
+    """Return `a, b, c and 4 more`."""
+    more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
+
+
 def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why: str) -> str:
     """Say what a revision broke. `died`: its tests did not come to their end; `why`: how, or what the kernel said."""
     by = Counter(change.cls for change in changes)
@@ -89,9 +95,7 @@ def _is(number: int) -> str:
 
 
 def _named(changes: Sequence[Change], cls: ChangeClass) -> str:
-    names = [str(change.key) for change in changes if change.cls is cls]
-    more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more
+    return first_named([str(change.key) for change in changes if change.cls is cls])
 
 
 def _in_common(changes: Sequence[Change]) -> str:

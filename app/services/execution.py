@@ -132,6 +132,7 @@ def finish(session: Session, held: Claim, found: Findings) -> None:
     """
     run = attempts.locked_run(session, held)
     run.results_attempt = held.attempt
+    said = run.evidence.get("first_verdict")
     run.evidence = clean_json(
         {
             "reached": found.reached,
@@ -139,6 +140,7 @@ def finish(session: Session, held: Claim, found: Findings) -> None:
             "built": found.built,
             "booted": found.booted,
             "complete": found.complete,
+            "first_verdict": said if said and said["attempt"] == held.attempt else None,
             **found.facts,
         }
     )

@@ -1,6 +1,6 @@
 """What the judge reads of a run, its baseline and the revision before, and where the verdict is kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -80,18 +80,22 @@ def hear(session: Session, run_id: int) -> Hearing:
     only = None if run.only is None else tuple(run.only)
     baseline = None
     if run.baseline is not None and run.baseline.results_attempt is not None:
-        baseline = _facts(session, run.baseline, only)
+        baseline = facts_of(session, run.baseline, only)
     return Hearing(
         label=run.revision.label,
         only=only,
-        run=_facts(session, run, None),
+        run=facts_of(session, run, None),
         baseline=baseline,
         before=before(session, run, run.revision),
         first=any(one["applied"] for one in run.evidence.get("first", ())),
-        lacking=tuple(
-            f"{one['called']}, which {one['problem']}" for one in run.evidence.get("first", ()) if one["problem"]
-        ),
+        lacking=lacking_in(run),
     )
+
+
+def lacking_in(run: Run) -> tuple[str, ...]:
+    """Return what a run that has executed would have needed and did not get, as a Case has it."""
+    first = run.evidence.get("first", ())
+    return tuple(f"{one['called']}, which {one['problem']}" for one in first if one["problem"])
 
 
 def renewed(session: Session, held: Claim) -> bool:
@@ -108,7 +112,8 @@ def renewed(session: Session, held: Claim) -> bool:
     return True
 
 
-def _facts(session: Session, run: Run, only: Sequence[str] | None) -> RunFacts:
+def facts_of(session: Session, run: Run, only: Collection[str] | None) -> RunFacts:
+    """Return what a run that has executed has shown; with `only` these tests (app.domain.suites) alone."""
     evidence = run.evidence
     return RunFacts(
         run_id=run.id,
@@ -163,7 +168,7 @@ def _excerpt(detail: dict[str, Any]) -> str:
     return ""
 
 
-def _results(session: Session, run: Run, only: Sequence[str] | None) -> Iterable[TestResult]:
+def _results(session: Session, run: Run, only: Collection[str] | None) -> Iterable[TestResult]:
     rows = session.scalars(
         select(Result)
         .where(Result.run_id == run.id, Result.attempt == run.results_attempt, Result.boot == 0)

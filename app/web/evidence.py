@@ -61,7 +61,8 @@ class Evidence:
     """What stopped a run, what its kernel complained of, what could not be built, where it ran.
 
     `reasons` are those of the judge that are about no test, each with an excerpt, where nothing else here shows it.
-    `first` is what was applied before the series' own patches.
+    `first` is what was applied before the series' own patches; `first_verdict` what the first tests said ("":
+    nothing), `first_verdict_s` seconds after its start.
     """
 
     first: Sequence[AppliedFirst]
@@ -73,6 +74,8 @@ class Evidence:
     lives: Sequence[MachineLife]
     not_built: Sequence[Named]
     accelerator: str
+    first_verdict: str
+    first_verdict_s: float | None
 
 
 def read_evidence(stored: Mapping[str, Any]) -> Evidence:
@@ -101,7 +104,14 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
         lives=read_lives(stored),
         not_built=named(stored.get("not_built")),
         accelerator=_text(stored.get("accelerator")),
+        first_verdict=said_first(stored),
+        first_verdict_s=_number(_dict(stored.get("first_verdict")).get("seconds")),
     )
+
+
+def said_first(stored: Mapping[str, Any]) -> str:
+    """Return what the tests that come first said, while the others ran or run; "" where there is nothing."""
+    return _text(_dict(stored.get("first_verdict")).get("sentence"))
 
 
 def read_histories(stored: Mapping[str, Any]) -> dict[tuple[str, str, int], str]:
@@ -169,6 +179,10 @@ def _dicts(value: Any, *, most: int = MOST) -> list[Mapping[str, Any]]:  # noqa:
 
 def _text(value: Any) -> str:  # noqa: ANN401 - JSON
     return "" if value is None else str(value)
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - JSON
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _int(value: Any) -> int | None:  # noqa: ANN401 - JSON

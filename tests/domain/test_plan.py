@@ -203,6 +203,26 @@ def test_everything_comes_after_what_is_touched_and_flavours_last() -> None:
     assert set(order) - set(left) == {"bpf_iter", "test_progs-no_alu32:bpf_iter", "test_maps:*"}
 
 
+def test_what_is_asked_for_by_the_hundred_waits_for_what_is_asked_for_by_name() -> None:
+    touched = ["kernel/bpf/verifier.c", SELFTESTS + "progs/test_ringbuf.c"]
+    selection = select(touched, TREE, Wanted(core=("scale",)))
+    assert selection.first() == ("ringbuf", "scale")
+    assert selection.first(but={"scale"}) == ("ringbuf",)
+    assert selection.order()[:2] == selection.first()
+    assert {name.partition("_")[0] for name in selection.order()[2:]} == {"verifier"}
+    core = select(touched, TREE, Wanted(core=("verifier_and",)))
+    assert core.first() == ("ringbuf", "verifier_and")
+    assert core.order().count("verifier_and") == 1
+
+
+def test_there_is_no_first_verdict_where_nothing_comes_after_it() -> None:
+    touched = [SELFTESTS + "progs/test_ringbuf.c"]
+    assert select(touched, TREE, Wanted(core=("scale",))).first() == ()
+    everything = select(touched, TREE, Wanted(core=(), everything=True))
+    assert everything.first() == ("ringbuf",)
+    assert select(touched, TREE, Wanted(core=(), suites=(Suite.TEST_PROGS, *FLAVOURS[1:]))).first() == ("ringbuf",)
+
+
 def test_what_a_suite_or_veristat_looks_at_is_built_too() -> None:
     wanted = Wanted(core=(), suites=tuple(Suite))
     maps = select([SELFTESTS + "map_tests/percpu.c"], TREE, wanted)

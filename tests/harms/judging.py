@@ -64,7 +64,7 @@ def _mail(expected: Expected, judged: Judged) -> Iterator[str]:
     said = " ".join(judged.mails[-1].split())
     whole = f"{judged.verdict['sentence']} {said}"
     for position in sorted({*expected.patches, *expected.blamed.values()}):
-        if not re.search(rf"\b[Pp]atch {position}\b|\b{position}/{LENGTH}\b", said):
+        if not re.search(rf"\b[Pp]atch (?:is )?{position}\b|\b{position}/{LENGTH}\b", said):
             yield f"the mail does not name patch {position}"
     yield from (f"neither sentence nor mail says {one!r}" for one in expected.said if not re.search(one, whole))
     for one in expected.not_said:

@@ -159,6 +159,9 @@ def test_the_page_of_a_run_follows_it_to_its_verdict(
         assert "vmlinux" not in log.inner_text()
         assert page.locator("#live-title").inner_text() == "boot · console"
         assert "boot" in page.locator("#steps").inner_text()
+        run.evidence = run.evidence | {"first_verdict": {"sentence": "So far <i>v4</i> is clean.", "seconds": 61.5}}
+        stored.commit()
+        page.get_by_text("So far <i>v4</i> is clean.").wait_for(timeout=20_000)
         run.state, run.verdict, run.sentence = RunState.DONE, Verdict.CLEAN, "v4 is clean."
         stored.commit()
         page.get_by_text("v4 is clean").wait_for(timeout=20_000)

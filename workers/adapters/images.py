@@ -32,12 +32,17 @@ class Images:
         folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, key: str) -> Image | None:
-        """Return the image kept under `key`, and count that as a use; None where there is none, or a part only."""
+        """Return the image kept under `key`, and count that as a use; None where there is none, or a part only.
+
+        When the power went, a file may be there and shorter than it was written: a kernel that would not boot.
+        """
         folder = self._place(key)
         try:
             meta = json.loads((folder / META).read_bytes())
+            if any((folder / part).stat().st_size != size for part, size in meta.get("sizes", {}).items()):
+                return None
             os.utime(folder / META)
-        except (FileNotFoundError, NotADirectoryError, ValueError):  # no JSON: the power went
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         return Image(
             key=key,
@@ -46,6 +51,7 @@ class Images:
             selection=tuple((test, reason) for test, reason in meta["selection"]),
             not_built=tuple((test, reason) for test, reason in meta["not_built"]),
             unfit=tuple((test, reason) for test, reason in meta.get("unfit", ())),
+            first=tuple(meta.get("first", ())),
             toolchain=meta["toolchain"],
         )
 
@@ -66,7 +72,7 @@ class Images:
             for part in PARTS:
                 _take(image.folder / part, new / part)
             meta = asdict(image)
-            meta["folder"] = str(place)
+            meta |= {"folder": str(place), "sizes": {part: (new / part).stat().st_size for part in PARTS}}
             (new / META).write_text(json.dumps(meta, indent=1))
             self._place_at(new, place)
             self._clear(but=place)

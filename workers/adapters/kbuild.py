@@ -147,6 +147,7 @@ class Builder:
             selection=planned.selection.reasons(),
             not_built=tuple(lacking.items()),
             unfit=tuple((test, reason) for test, reason in unfit.items() if test not in lacking),
+            first=planned.selection.first(but={*lacking, *unfit}),
             toolchain=inputs,
         )
         return await self.images.publish(image)
@@ -201,6 +202,8 @@ class Builder:
             job.log(b"reroll: building the unpatched base\n")
             await configure("the configuration of the base", trusted, template)
             await trusted.run("the kernel of the base", KERNEL, arguments=[jobs(job.profile)])
+            # After a power cut make would take an object that was half written for a whole one, for ever.
+            await asyncio.to_thread(os.sync)
             (template / COMPLETE).write_text("{}")
         job.log(b"reroll: building the selftests of the unpatched base\n")
         await sandbox.remove(place)
@@ -215,6 +218,7 @@ class Builder:
         state = {"kept": sorted(final.kept), "not_built": not_built}
         new = place / f"{COMPLETE}.new"
         new.write_text(json.dumps(state))
+        await asyncio.to_thread(os.sync)
         new.rename(place / COMPLETE)
 
     async def _base_selftests(self, job: Workshop, planned: Planned) -> dict[str, str]:

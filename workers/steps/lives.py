@@ -11,7 +11,7 @@ from app.domain.guest_stream import GuestEnd, GuestStream
 from app.domain.leaks import Ended, Tick, attributed
 from app.domain.lives import Death, Left, left_behind, running
 from app.domain.outcome import Outcome, Tally, TestResult
-from app.domain.suites import FLAVOURS, spelled
+from app.domain.suites import FLAVOURS, origin, spelled
 from app.services.records import BootKey
 from workers.ports import Boot, Ending, Image, Symbols
 from workers.recorder import StepRecord
@@ -107,10 +107,13 @@ def tally_of(results: Sequence[TestResult]) -> Tally:
 class Tap:
     """Where a machine's two ports go while it lives: to the readers, and to the logs of the step that runs.
 
-    What comes by the results port before there is a log for it is held for the one that comes.
+    What comes by the results port before there is a log for it is held for the one that comes. `through` is set when a
+    test has a result that is none of `first`: tests run one after the other, in their order.
     """
 
     tests: tuple[str, ...]
+    first: frozenset[str] = frozenset()
+    through: asyncio.Event = field(default_factory=asyncio.Event)
     number: int = 1
     stream: GuestStream = field(default_factory=GuestStream)
     scanner: ConsoleScanner = field(default_factory=ConsoleScanner)
@@ -192,6 +195,8 @@ class Tap:
     def _take(self, results: Sequence[TestResult]) -> None:
         for result in results:
             self.results.append(result)
+            if self.first and origin(result.suite, result.name) not in self.first:
+                self.through.set()
             if result.parent is None and result.suite in FLAVOURS:
                 self.ended.append(Ended(test=spelled(result.suite, result.name), at_s=time.monotonic()))
             self.on_result(result)

@@ -4,7 +4,7 @@ When a machine dies, the test that ran is its killer and fails; the rest is run 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -14,10 +14,13 @@ from app.domain.guest_stream import GuestStream
 from app.domain.lives import MOST_LIVES
 from app.domain.outcome import Outcome, Step, Tally, TestResult
 from app.errors import InfrastructureError
+from app.services.first_verdict import SoFar
 from app.services.records import BootKey
 from workers.ports import Ending, Image, Machine, Symbols
 from workers.recorder import Recorder, StepRecord
 from workers.steps.lives import Life, Lives, QuietLog, Tap, lives_of, tally_of
+
+SayFirst = Callable[[SoFar], Awaitable[None]]
 
 LEAST_LEFT = timedelta(seconds=60)
 """Of the time for all tests: with less, no other machine is begun."""
@@ -78,28 +81,26 @@ class Boots:
 
 async def boot_and_test(
     recorder: Recorder,
-    machine: Machine,
-    symbols: Symbols,
-    image: Image,
-    profile: ProfileSettings,
+    boots: Boots,
     *,
     tests: Sequence[str],
     unfit: Sequence[TestResult] = (),
+    say_first: SayFirst | None = None,
 ) -> Lives:
     """Run the tests of an image, in as many machines as that takes (MOST_LIVES); records the steps boot and selftests.
 
-    `unfit` are results of tests that are skipped without a machine; they are recorded with the others.
+    `unfit` are results of tests that are skipped without a machine; they are recorded with the others. `say_first` is
+    called when the first tests are through and others are still to come.
 
     Raises:
         InfrastructureError: a machine would not start, or the time for all tests was up and no test had ended one.
     """
-    boots = Boots(machine=machine, image=image, profile=profile, symbols=symbols)
-    tap = Tap(tests=tuple(tests))
-    life = asyncio.create_task(boots.live(tap, profile))
+    tap = Tap(tests=tuple(tests), first=frozenset(boots.image.first).intersection(tests))
+    life = asyncio.create_task(boots.live(tap, boots.profile))
     try:
         async with recorder.step(Step.BOOT) as record:
             tap.write_to(record, results=False)
-            await _until_ready(tap, life)
+            await _until(tap.ready, life)
             if not tap.ready.is_set():
                 tap.write_to(record)
                 lived = Lives(each=(await life,))
@@ -110,18 +111,31 @@ async def boot_and_test(
             for skipped in unfit:
                 record.result(BootKey(), skipped)
             tap.write_to(record)
-            each = [await life]
-            if each[0].boot.ending is Ending.TIME_LIMIT:
-                # Ours, not the tree's: nobody is named for it.
-                counted = _counted(tally_of(each[0].results))
-                raise InfrastructureError(f"the tests were not through after {each[0].boot.wall_s:.0f} s ({counted})")
-            each += await boots.rest(each[0], record=record, offset=tap.taken)
-            lived = Lives(each=tuple(each))
+            if say_first is not None and await _until(tap.through, life):
+                await say_first(_so_far(tap))
+            lived = await _to_the_end(boots, record, tap, await life)
             _say_tests(record, lived)
         return lived
     finally:
         life.cancel()
         await asyncio.gather(life, return_exceptions=True)
+
+
+async def _to_the_end(boots: Boots, record: StepRecord, tap: Tap, first: Life) -> Lives:
+    if first.boot.ending is Ending.TIME_LIMIT:
+        # Ours, not the tree's: nobody is named for it.
+        counted = _counted(tally_of(first.results))
+        raise InfrastructureError(f"the tests were not through after {first.boot.wall_s:.0f} s ({counted})")
+    return Lives(each=(first, *await boots.rest(first, record=record, offset=tap.taken)))
+
+
+def _so_far(tap: Tap) -> SoFar:
+    return SoFar(
+        first=tap.first,
+        still=tuple(test for test in tap.tests if test not in tap.first),
+        results=tuple(tap.results),
+        console=tap.scanner.events,
+    )
 
 
 async def boot_quietly(
@@ -141,14 +155,16 @@ async def boot_quietly(
     return Lives(each=(first, *await boots.rest(first)))
 
 
-async def _until_ready(tap: Tap, life: "asyncio.Task[Life]") -> None:
-    ready = asyncio.create_task(tap.ready.wait())
+async def _until(event: asyncio.Event, life: "asyncio.Task[Life]") -> bool:
+    """Wait for an event of a machine's life, or for its end; tell whether the event came before the end."""
+    happens = asyncio.create_task(event.wait())
     try:
-        await asyncio.wait({ready, life}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({happens, life}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        ready.cancel()
+        happens.cancel()
     if life.done():
         life.result()
+    return event.is_set() and not life.done()
 
 
 def _say_no_boot(record: StepRecord, lived: Lives) -> None:

@@ -268,9 +268,22 @@ class PrerequisiteShape(Shape):
     words: str = Field(examples=["2 patches, and 1 in the tree already"])
 
 
+class FirstVerdictShape(BaseModel):
+    """What the tests that come first said while the others still ran: nothing has been confirmed by then."""
+
+    sentence: str
+    at: datetime
+    seconds: float = Field(description="after the run's start", examples=[61.5])
+
+
 class RunShape(RunLine):
     """A run with what it did; `applied_first` is what its series needs, and in its baseline as well."""
 
+    first_verdict: FirstVerdictShape | None = Field(
+        default=None,
+        validation_alias=AliasPath("evidence", "first_verdict"),
+        description="null where no test comes after the first ones, or before they are through",
+    )
     applied_first: list[PrerequisiteShape]
     profile_settings: dict[str, Any] = Field(
         default_factory=dict,

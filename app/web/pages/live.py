@@ -16,6 +16,7 @@ from app.db.queries import logs as log_queries
 from app.db.queries.patch_trials import open_checks
 from app.db.queries.runs import get_run
 from app.db.session import Sessions
+from app.web.evidence import said_first
 from app.web.pages.run_parts import StepRow, step_rows
 from app.web.parameters import Id, SessionFactory
 from app.web.render import between, environment, visible
@@ -47,9 +48,13 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """What is new in a run: `text` continues the log, or begins another one when `fresh`; there is `more`."""
+    """What is new in a run: `text` continues the log, or begins another one when `fresh`; there is `more`.
+
+    `said_first` is the first verdict, "" before there is one.
+    """
 
     rows: list[StepRow]
+    said_first: str
     cursor: Cursor
     text: str
     fresh: bool
@@ -80,7 +85,7 @@ class Looks:
 @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
 async def follow_run(run_id: Id, request: Request, sessions: SessionFactory) -> AsyncIterator[ServerSentEvent]:
     """Send the steps and the log of a run as HTML until it is done; `Last-Event-ID` continues where it broke off."""
-    cursor, before = _cursor(request.headers.get("last-event-id", "")), ("", "")
+    cursor, before = _cursor(request.headers.get("last-event-id", "")), ("", "", "")
     looks: Looks = request.app.state.looks
     templates = environment()
     # No cancel scope around a yield (PEP 789): a reader that goes away would end it in another task.
@@ -88,7 +93,8 @@ async def follow_run(run_id: Id, request: Request, sessions: SessionFactory) -> 
     while (glance := await looks.at(sessions, run_id, cursor)) and anyio.current_time() < deadline:
         now = request.app.state.now()
         # The table as a whole only when a step moved on: it would take away what somebody marks or stands on in it.
-        told = (templates.get_template("runs/_steps.html").render(rows=glance.rows, now=None), _so_far(glance, now))
+        table = templates.get_template("runs/_steps.html").render(rows=glance.rows, now=None)
+        told = (table, _so_far(glance, now), glance.said_first)
         if glance.text or glance.fresh or told != before:
             data = templates.get_template("runs/_live.html").render(
                 glance=glance, moved=told[0] != before[0], so_far=told[1], now=now
@@ -130,6 +136,7 @@ def _glance(
 ) -> Glance:
     return Glance(
         rows=step_rows(run.steps, []),
+        said_first=said_first(run.evidence),
         cursor=cursor,
         text=log_text(data),
         fresh=fresh,

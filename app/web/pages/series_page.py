@@ -23,7 +23,7 @@ from app.report.reproduce import mailed
 from app.services.comparing import Told, changes_told
 from app.services.reproducing import load_recipe
 from app.web.botwords import BotLine, bot_line
-from app.web.evidence import Evidence, read_evidence
+from app.web.evidence import Evidence, read_evidence, said_first
 from app.web.mailtext import BODY_LIMIT, Said, said
 from app.web.matrix import MOST_ROWS, Column, Facts, Matrix, build_matrix
 from app.web.pages.series_links import Links, series_links
@@ -193,7 +193,8 @@ def statement(revision: Revision, run: Run | None, active: Run | None) -> Statem
         return Statement(head=f"{label} has not been tested", rest=f".{missing}", tone=Tone.QUIET)
     if run.verdict is None:
         step = "is queued" if active and active.started_at is None else "is being tested"
-        return Statement(head=f"{label} {step}", rest=".", tone=Tone.NEW)
+        so_far = said_first(active.evidence) if active else ""
+        return Statement(head=f"{label} {step}", rest=f". {so_far}".rstrip(), tone=Tone.NEW)
     return split_sentence(run.sentence or f"{label}: {run.verdict}.", VERDICT_TONES[run.verdict])
 
 

@@ -256,7 +256,9 @@ async def test_stepping_makes_look_new_what_differs_from_the_step_before(upstrea
         assert two == top
         await checkout.to(base.commit)
         for commit, differs in ((one, {"a.c"}), (two, {"sub/b.c"}), (one, {"sub/b.c"}), (base.commit, {"a.c"})):
-            await asyncio.sleep(0.1)  # what the step before touched is older than `since`, however coarse the clock of files
+            await asyncio.sleep(
+                0.1
+            )  # what the step before touched is older than `since`, however coarse the clock of files
             since = time.time() - 0.05
             await checkout.step(commit)
             assert new(checkout, since) == differs

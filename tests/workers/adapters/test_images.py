@@ -59,6 +59,18 @@ async def test_a_part_of_an_image_is_none_and_makes_way_for_a_whole_one(place, m
     assert {path.name for path in (await images.publish(made(place, "abc"))).folder.iterdir()} == {*PARTS, META}
 
 
+@pytest.mark.parametrize("part", PARTS)
+async def test_an_image_with_a_part_cut_short_is_none_and_makes_way(place, part):
+    """The power went: the file is there, and the blocks that were not written yet are not."""
+    images = Images(place / "images")
+    kept = await images.publish(made(place, "abc"))
+    os.truncate(kept.folder / part, 0)
+    assert images.find("abc") is None
+    again = await images.publish(made(place, "abc", size=20))
+    assert (again.folder / part).stat().st_size == 20
+    assert images.find("abc") == again
+
+
 async def test_what_killed_workers_left_is_cleared_after_a_while(place):
     images = Images(place / "images")
     for name, age in ((".new-1-old", 4000), (".new-2-young", 10), ("cleared", 4000)):
