@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from app.domain.flake import USUAL_RUNS, History, runs_again
 from app.domain.outcome import TestKey
-from app.domain.regression import ABSENT, Observations, Side, candidates, top_level
+from app.domain.regression import ABSENT, Observations, Side, candidates, cut_before, top_level
 from app.domain.suites import origin
 
 MANY = 48
@@ -14,19 +14,31 @@ SAMPLE = 24
 
 
 def suspects(baseline: Side, patched: Side, *, ignored: Collection[TestKey]) -> tuple[TestKey, ...]:
-    """Return the tests to run again on both sides: they fail with the patches alone, and nobody said to ignore them."""
-    return tuple(key for key in candidates(baseline, patched) if key not in ignored)
+    """Return the tests to run again on both sides: they fail with the patches alone, and nobody said to ignore them.
+
+    Also those that the base may have: it skipped them, or what they are part of failed there before it came to them.
+    """
+    unseen = (key for key in _unseen(baseline, patched) if _may_be_of(baseline, key, patched[key]))
+    return tuple(key for key in sorted({*candidates(baseline, patched), *unseen}) if key not in ignored)
 
 
 def new_failures(baseline: Side, patched: Side, *, ignored: Collection[TestKey]) -> tuple[TestKey, ...]:
     """Return the tests to run again on the patched side alone, for the base has none such to compare with."""
-    return tuple(
-        sorted(
-            key
-            for key, seen in patched.items()
-            if seen.failing and not seen.aggregate and not baseline.get(key, ABSENT).telling and key not in ignored
-        )
+    unseen = (key for key in _unseen(baseline, patched) if not _may_be_of(baseline, key, patched[key]))
+    return tuple(key for key in sorted(unseen) if key not in ignored)
+
+
+def _unseen(baseline: Side, patched: Side) -> Iterable[TestKey]:
+    """Return the tests that fail with the patches, and of which the base has no result that says something."""
+    return (
+        key
+        for key, seen in patched.items()
+        if seen.failing and not seen.aggregate and not baseline.get(key, ABSENT).telling
     )
+
+
+def _may_be_of(baseline: Side, key: TestKey, seen: Observations) -> bool:
+    return baseline.get(key, ABSENT).skipped or cut_before(baseline, key, seen) is not None
 
 
 def sample(keys: Collection[TestKey]) -> tuple[TestKey, ...]:

@@ -146,6 +146,16 @@ def _and_also(seen: Observations, result: TestResult) -> Observations:
     )
 
 
+def with_whole_suites(side: Side, other: Side) -> Side:
+    """Return a side with those suites passed that ended on it, and that were cut short on the other.
+
+    A suite that cannot be told to run a part has a result of its own only where it was cut short (app.domain.lives).
+    """
+    ended = {key.suite for key in side}
+    cut = {key for key in other if key.name == key.suite and key.suite in ended and key not in side}
+    return {**side, **dict.fromkeys(cut, Observations(outcomes=(Outcome.PASS,)))} if cut else side
+
+
 def candidates(baseline: Side, patched: Side) -> tuple[TestKey, ...]:
     """Return the tests to run again: they failed on P and never on B, where they ran. Sorted by name."""
     return tuple(
@@ -195,9 +205,10 @@ def compare(
             continue
         before = _own(before)
         if not after.outcomes:
-            cls, reason = _absent_on_p(before, after, _parent_of(before, key, patched), complete=patched_complete)
+            cls, reason = _absent_on_p(before, after, cut_before(patched, key, before), complete=patched_complete)
         elif not before.outcomes:
-            cls, reason = _absent_on_b(after, complete=baseline_complete and not before.missed)
+            complete = baseline_complete and not before.missed
+            cls, reason = _absent_on_b(after, cut_before(baseline, key, after), complete=complete)
         else:
             cls, reason = _on_both(before, after)
         change = Change(key=key, cls=cls, baseline=before, patched=after, reason=reason, history=histories.get(key))
@@ -212,6 +223,7 @@ def _with_history(change: Change) -> Change:
     by_chance = {
         # The first failure made it a suspect, one among many, and proves nothing.
         ChangeClass.REGRESSION: change.history.explains_failures(change.patched.failures - 1),
+        ChangeClass.NEW_FAILURE: change.history.explains_failures(change.patched.failures - 1),
         ChangeClass.FIXED: change.history.explains_passes(len(change.patched.telling)),
     }.get(change.cls, False)
     if not by_chance:
@@ -234,17 +246,26 @@ def _own(seen: Observations) -> Observations:
     return replace(seen, outcomes=passed, message=None, detail=None)
 
 
-def _parent_of(seen: Observations, key: TestKey, side: Side) -> Observations:
-    if seen.parent is None:
-        return ABSENT
-    return side.get(TestKey(suite=key.suite, name=seen.parent), ABSENT)
+def cut_before(side: Side, key: TestKey, elsewhere: Observations) -> str | None:
+    """Return what failed on a side before it could come to a test that it has no result of; None where nothing did.
+
+    That is the test that it is a subtest of (`elsewhere` is what the other side has of it), or of a suite that cannot
+    be told to run a part, the suite itself.
+    """
+    if side.get(key, ABSENT).outcomes:
+        return None
+    for name in (elsewhere.parent, key.suite):
+        seen = ABSENT if name is None else side.get(TestKey(suite=key.suite, name=name), ABSENT)
+        if seen.failures and not seen.aggregate:
+            return name
+    return None
 
 
 def _absent_on_p(
-    before: Observations, after: Observations, parent: Observations, *, complete: bool
+    before: Observations, after: Observations, cut: str | None, *, complete: bool
 ) -> tuple[ChangeClass, str]:
-    if parent.failures and not parent.aggregate:
-        return ChangeClass.NOT_RUN, f"{before.parent} failed before it"
+    if cut is not None:
+        return ChangeClass.NOT_RUN, f"{cut} failed before it"
     if after.missed:
         return ChangeClass.NOT_RUN, "trouble of ours kept it from running"
     if not complete:
@@ -252,9 +273,11 @@ def _absent_on_p(
     return ChangeClass.DISAPPEARED, f"{before.figures} on the base, gone with the patches"
 
 
-def _absent_on_b(after: Observations, *, complete: bool) -> tuple[ChangeClass, str]:
+def _absent_on_b(after: Observations, cut: str | None, *, complete: bool) -> tuple[ChangeClass, str]:
     if after.skipped:
         return ChangeClass.NOT_RUN, "new, and skipped"
+    if cut is not None and after.failing:
+        return ChangeClass.NOT_RUN, f"{cut} failed before it on the base, so there is nothing to compare with"
     if not complete:
         return ChangeClass.NOT_RUN, "the base has no result of it, so there is nothing to compare with"
     reason = f"new with the series, {after.figures}"
@@ -276,7 +299,7 @@ def _on_both(before: Observations, after: Observations) -> tuple[ChangeClass, st
     if after.skipped:
         return (ChangeClass.UNCHANGED if before.skipped else ChangeClass.DISAPPEARED), figures
     if before.skipped:
-        return _absent_on_b(after, complete=True)[0], figures
+        return _absent_on_b(after, None, complete=True)[0], figures
     if before.mixed or after.mixed:
         return ChangeClass.FLAKY, figures
     return _TABLE[before.always_passes, after.always_passes], figures

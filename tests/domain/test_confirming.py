@@ -12,7 +12,7 @@ from app.domain.confirming import (
 )
 from app.domain.flake import MOST_RUNS, History
 from app.domain.outcome import TestKey
-from tests.domain.test_regression import key, side
+from tests.domain.test_regression import key, progs, side
 
 
 def names(keys: tuple[TestKey, ...]) -> list[str]:
@@ -21,9 +21,16 @@ def names(keys: tuple[TestKey, ...]) -> list[str]:
 
 def test_who_is_run_again() -> None:
     base, patched = side(a="P", b="P", c="F", d="S"), side(a="F", b="F", c="F", d="F", e="F", f="P")
-    assert names(suspects(base, patched, ignored={key("b")})) == ["a"]
-    assert names(new_failures(base, patched, ignored=())) == ["d", "e"]
-    assert names(new_failures(base, patched, ignored={key("e")})) == ["d"]
+    assert names(suspects(base, patched, ignored={key("b")})) == ["a", "d"], "the base has d, and skipped it"
+    assert names(new_failures(base, patched, ignored=())) == ["e"]
+    assert names(new_failures(base, patched, ignored={key("e")})) == []
+
+
+def test_what_the_base_failed_before_it_came_to_is_run_on_the_base_again() -> None:
+    base = progs("it:FAIL:1 no\n#1       it:FAIL\n")
+    patched = progs("it:FAIL:1 no\n#1/1     it/a:FAIL\n#1       it:FAIL\n")
+    assert names(suspects(base, patched, ignored=())) == ["it/a"]
+    assert names(new_failures(base, patched, ignored=())) == []
 
 
 def test_few_are_all_run_again_and_of_many_a_sample_over_all_names() -> None:

@@ -9,6 +9,7 @@ from app.domain.regression import (
     compare_revisions,
     observe,
     top_level,
+    with_whole_suites,
 )
 from app.domain.testlog import TestProgsParser
 
@@ -130,6 +131,40 @@ def test_a_parent_that_fails_by_itself_counts_and_its_subtests_were_not_run() ->
         "x": ChangeClass.UNCHANGED,
     }
     assert changes[1].reason == "it failed before it"
+
+
+def test_nobody_is_blamed_for_what_the_base_failed_before_it_came_to() -> None:
+    """The base may fail the subtests as well; nobody knows, for their test stopped there before them."""
+    broken = "it:FAIL:1 no\n#1       it:FAIL\n#2       x:OK\n"
+    patched = "it:FAIL:1 no\n#1/1     it/a:FAIL\n#1/2     it/b:OK\n#1       it:FAIL\n#2       x:OK\n"
+    changes = compare(progs(broken), progs(patched))
+    assert classes(changes) == {"it/a": ChangeClass.NOT_RUN, "it/b": ChangeClass.NEW_PASS, "x": ChangeClass.UNCHANGED}
+    assert changes[0].reason == "it failed before it on the base, so there is nothing to compare with"
+
+
+def suite(**tests: str) -> Side:
+    return {TestKey(suite="test_verifier", name=one.name): seen for one, seen in side(**tests).items()}
+
+
+def test_a_suite_that_was_cut_short_has_not_run_what_came_after() -> None:
+    """test_verifier has no tests that could be run alone: who ends it is the suite itself."""
+    whole, cut = suite(a="P", b="P", c="F"), suite(a="P", test_verifier="F")
+    assert with_whole_suites(cut, whole) is cut
+    after = compare(with_whole_suites(whole, cut), cut)
+    assert classes(after) == {
+        "a": ChangeClass.UNCHANGED,
+        "b": ChangeClass.NOT_RUN,
+        "c": ChangeClass.NOT_RUN,
+        "test_verifier": ChangeClass.REGRESSION,
+    }
+    assert candidates(with_whole_suites(whole, cut), cut) == (TestKey(suite="test_verifier", name="test_verifier"),)
+    before = compare(cut, with_whole_suites(whole, cut))
+    assert classes(before) == {
+        "a": ChangeClass.UNCHANGED,
+        "b": ChangeClass.NEW_PASS,
+        "c": ChangeClass.NOT_RUN,
+        "test_verifier": ChangeClass.FIXED,
+    }
 
 
 def test_a_parent_that_fails_by_itself_is_blamed_though_a_subtest_failed_before() -> None:

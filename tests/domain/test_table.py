@@ -110,7 +110,7 @@ def test_history_and_the_list_only_ever_excuse(
         if ignored and failed:
             assert after.cls is Cls.IGNORED
             assert after.ignore is IGNORE
-        elif before.cls is Cls.REGRESSION and failures and passes:
+        elif before.cls.blamed and failures and passes:
             # Wilson's upper end, as E. B. Wilson wrote it down
             runs, z = failures + passes, 1.959964
             rate = failures / runs
@@ -118,7 +118,7 @@ def test_history_and_the_list_only_ever_excuse(
                 1 + z**2 / runs
             )
             by_chance = high ** (failed - 1) >= 0.01
-            assert after.cls is (Cls.FLAKY if by_chance else Cls.REGRESSION)
+            assert after.cls is (Cls.FLAKY if by_chance else before.cls)
             if by_chance:
                 assert f"failed {failures} of {runs} runs" in after.reason
         elif before.cls is not Cls.FIXED:
