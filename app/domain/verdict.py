@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.outcome import ChangeClass, Outcome, Step, TestKey, Verdict
 from app.domain.regression import Change, RevisionComparison
-from app.domain.sentence import clean_sentence, regressed_sentence
+from app.domain.sentence import clean_sentence, plural, regressed_sentence
 from app.domain.suites import origin
 
 
@@ -70,7 +70,8 @@ class Case:
     """All that a verdict is made from.
 
     `label` names the revision ("v3"). `run` and `baseline` are the steps in their order; `baseline` is None when there
-    is none. `console` and `baseline_console` are what the kernels complained of. `since` compares with
+    is none. `console` and `baseline_console` are what the kernels complained of, and `doubtful` what comes now and then
+    (app.domain.complained). `since` compares with
     the revision before, called `previous` ("v2"); `alike`: that one was tested under the same conditions. `first` says
     that prerequisites were applied to both sides; `lacking` are those that could not be, each to follow "it needs"
     ("“bpf: Frob maps” v2, which is not at hand").
@@ -82,6 +83,7 @@ class Case:
     changes: tuple[Change, ...] = ()
     console: tuple[ConsoleEvent, ...] = ()
     baseline_console: tuple[ConsoleEvent, ...] = ()
+    doubtful: tuple[ConsoleEvent, ...] = ()
     previous: str | None = None
     since: RevisionComparison | None = None
     alike: bool = True
@@ -231,12 +233,20 @@ def _by_tests(case: Case, counts: Counts) -> Judgement:
         )
     if counts.results == 0:
         return _inconclusive(case, counts, "no test gave a result", _find(case.run, Step.SELFTESTS))
-    return Judgement(
-        verdict=Verdict.CLEAN,
-        sentence=clean_sentence(case.label, case.changes, previous=case.previous, since=case.since, alike=case.alike),
-        reasons=tuple(_reason(change) for change in case.changes if change.cls is ChangeClass.DISAPPEARED),
-        counts=counts,
-    )
+    return _clean(case, counts)
+
+
+def _clean(case: Case, counts: Counts) -> Judgement:
+    sentence = clean_sentence(case.label, case.changes, previous=case.previous, since=case.since, alike=case.alike)
+    if case.doubtful:
+        number = len(case.doubtful)
+        comes, it = ("comes", "it") if number == 1 else ("come", "them")
+        said = f"{plural(number, 'complaint')} of the kernel {comes} now and then, and nobody is blamed for {it}"
+        more = f" and {number - 1:,} more" if number > 1 else ""
+        sentence += f" {said}: {case.doubtful[0].sentence}{more}."
+    reasons = [_reason(change) for change in case.changes if change.cls is ChangeClass.DISAPPEARED]
+    reasons += [Reason(text=f"{one.sentence} (now and then)", excerpt=one.excerpt) for one in case.doubtful]
+    return Judgement(verdict=Verdict.CLEAN, sentence=sentence, reasons=tuple(reasons), counts=counts)
 
 
 def _inconclusive(case: Case, counts: Counts, text: str, step: StepOutcome | None) -> Judgement:

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.models import Run, Test
-from app.db.queries.history import Seen, on_unpatched
+from app.db.queries.history import Heard, Seen, heard_on_unpatched, on_unpatched
+from app.domain.console import ConsoleEvent
 from app.domain.flake import History, Sighting, read_history
 from app.domain.ignoring import Ignore
-from app.domain.outcome import TestKey
+from app.domain.outcome import Outcome, TestKey
 from app.domain.regression import Change, Side, swung
 from app.services.ignoring import ignored_now
 
@@ -58,11 +59,32 @@ def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[Te
 
 
 def sightings(seen: Iterable[Seen]) -> Sequence[Sighting]:
-    """Return results as the domain reads them; trees with other prerequisites are other bases."""
-    return [
-        Sighting(base=" ".join((one.tree, one.base_commit, one.profile, *one.prerequisites)), outcomes=(one.outcome,))
-        for one in seen
-    ]
+    """Return results as the domain reads them."""
+    return [Sighting(base=_base(one), outcomes=(one.outcome,)) for one in seen]
+
+
+def find_complaints(session: Session, run_id: int, events: Collection[ConsoleEvent]) -> Mapping[str, History]:
+    """Return in how many runs of unpatched trees these complaints came, by fingerprint: of those that ran their test.
+
+    As with tests, a base on which one always came was broken, and says nothing of how often it comes by itself.
+    """
+    if not events:
+        return {}
+    run = session.get_one(Run, run_id)
+    heard = heard_on_unpatched(session, since=datetime.now(UTC) - WINDOW, tree=run.tree, profile=run.profile)
+    return {
+        event.fingerprint: read_history(
+            Sighting(base=_base(one), outcomes=(Outcome.FAIL if event.fingerprint in one.complaints else Outcome.PASS,))
+            for one in heard
+            if event.test is None or event.test in one.ran
+        )
+        for event in events
+    }
+
+
+def _base(seen: Seen | Heard) -> str:
+    """Name an unpatched tree: with other prerequisites it is another."""
+    return " ".join((seen.tree, seen.base_commit, seen.profile, *seen.prerequisites))
 
 
 def weighed(changes: Iterable[Change]) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db.models import Run
+from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.outcome import Outcome, TestKey, TestResult
 from app.domain.regression import Side, observe
-from app.services.precedents import find_precedents, weighed
+from app.services.precedents import find_complaints, find_precedents, weighed
 from tests import factories as make
 
 NAME = "map_kptr"
@@ -103,3 +104,34 @@ def test_entries_that_are_over_or_about_something_else_do_not_apply(
 
 def test_nothing_is_kept_of_tests_of_which_nothing_is_known() -> None:
     assert weighed([]) == []
+
+
+def heard(session: Session, *complaints: str, base: str = "a", ran: tuple[str, ...] = (NAME,), **values: Any) -> None:
+    run = make.add_run(session, base_commit=base * 40, **values)
+    run.created_at = datetime.now(UTC) - timedelta(days=1)
+    run.evidence = {"booted": True, "ran": list(ran), "events": [{"fingerprint": one} for one in complaints]}
+    session.flush()
+
+
+def test_complaints_have_a_history_as_tests_have(session: Session, judged: Run) -> None:
+    """Of baselines that ran their test; a base on which one always came was broken."""
+    heard(session, "x", "y")
+    heard(session)
+    heard(session, "y", base="b")
+    heard(session, "y", base="b")
+    heard(session, "x", base="c", ran=("log_buf",))
+    heard(session, "x", profile="bpf-full")
+    heard(session, "x", tree="bpf")
+    session.get_one(Run, judged.id).evidence = {"booted": True, "ran": [NAME], "events": [{"fingerprint": "x"}]}
+    found = find_complaints(session, judged.id, [complaint("x"), complaint("y"), complaint("x2", test=None)])
+    assert {key: (one.failures, one.runs, one.broken) for key, one in found.items()} == {
+        "x": (1, 4, 0),
+        "y": (1, 2, 1),
+        "x2": (0, 5, 0),
+    }
+    assert find_complaints(session, judged.id, []) == {}
+
+
+def complaint(fingerprint: str, test: str | None = NAME) -> ConsoleEvent:
+    kind = ConsoleKind.WARNING
+    return ConsoleEvent(kind=kind, title="", frames=(), excerpt="", line=1, fingerprint=fingerprint, test=test)

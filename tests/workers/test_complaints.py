@@ -1,8 +1,12 @@
 """What the kernel complains of while tests pass, and tests that end the machine: seen again before blame."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from app.db.models import RunState
 from app.domain.outcome import ChangeClass, Verdict
+from tests import factories as make
 from tests.workers.house import GOOD, House, plain_script
 from workers.ports import Ending
 
@@ -45,7 +49,86 @@ async def test_a_warning_is_blamed_that_comes_again_with_its_test_alone_and_only
     (event,) = run.evidence["events"]
     assert (event["title"], event["test"]) == (TITLE, "bpf_iter")
     alone = [source for source, tests in house.machine.boots if tests == ("bpf_iter",)]
-    assert ["warns" in source for source in alone] == [True, False]
+    assert ["warns" in source for source in alone] == [True, True, False, False]
+
+
+async def test_a_warning_that_comes_now_and_then_is_said_and_nobodys_doing(house):
+    """As a test that fails in some boots only; it is not lost, for it may be worth a look."""
+    warns(house, lambda source, tests, count: "warns" in source and (tests != ("bpf_iter",) or count == 0))
+    run = await judged(house)
+    assert run.verdict is Verdict.CLEAN
+    said = f"1 complaint of the kernel comes now and then, and nobody is blamed for it: {TITLE} while bpf_iter ran."
+    assert said in run.sentence
+    assert [one["excerpt"].split()[0] for one in run.evidence["reasons"]] == ["WARNING:"]
+
+
+async def test_a_warning_that_goes_with_a_flaky_tests_failures_is_nobodys_doing(house):
+    """The test fails and warns in two of three boots with the patches: flaky, and so is its warning."""
+    house.machine.script = lambda source, tests, count: plain_script(
+        source.replace("warns", "bad" if count != 1 else "good"), tests, count
+    )
+    warns(house, lambda source, tests, count: "warns" in source and not (tests == ("bpf_iter",) and count == 0))
+    run = await judged(house)
+    assert run.verdict is Verdict.CLEAN
+    assert house.changes(run) == {"bpf_iter/ksym": ChangeClass.FLAKY}
+    assert "comes now and then" in run.sentence
+
+
+async def test_a_warning_that_unpatched_trees_gave_before_is_blamed_only_where_that_explains_it_no_more(house):
+    warns(house, lambda source, tests, _count: "warns" in source and "bpf_iter" in tests)
+    assert (await judged(house)).verdict is Verdict.REGRESSED
+    with house.sessions.begin() as session:
+        fingerprint = house.run("v1").evidence["events"][0]["fingerprint"]
+        for number in range(20):
+            heard = [{"fingerprint": fingerprint}] if number == 0 else []
+            old = make.add_run(session, tree="small", base_commit=f"{number:040}", state=RunState.DONE)
+            old.created_at = datetime.now(UTC) - timedelta(days=1)
+            old.evidence = {"booted": True, "ran": ["bpf_iter"], "events": heard}
+    again = await house.rerun()
+    assert again.verdict is Verdict.CLEAN
+    assert "comes now and then" in again.sentence
+
+
+async def test_what_a_busy_host_explains_is_not_looked_for_again(house):
+    house.machine.console = lambda source, tests: LOCKUP if "warns" in source else b""
+    assert (await judged(house)).verdict is Verdict.CLEAN
+    assert len(house.machine.boots) == 2
+
+
+async def test_a_base_that_does_not_come_up_is_no_ground_to_blame_a_warning_on_the_series(house):
+    def script(source, tests, count):
+        if "warns" not in source and tuple(tests) == ("bpf_iter",):
+            return [], Ending.NO_BOOT
+        return plain_script(source, tests, count)
+
+    house.machine.script = script
+    warns(house, lambda source, tests, _count: "warns" in source and "bpf_iter" in tests)
+    run = await judged(house)
+    assert run.verdict is Verdict.INCONCLUSIVE
+    assert "a confirming machine did not start" in run.sentence
+
+
+def dies_after_the_tests(house, when):
+    """Have the machine die at the end, where no test can be named for it, when `when(source, count)`."""
+
+    def script(source, tests, count):
+        lines, ending = plain_script(source, tests, count)
+        return (lines[:-1], Ending.PANIC) if when(source, count) else (lines, ending)
+
+    house.machine.script = script
+
+
+async def test_a_machine_that_dies_after_its_tests_with_the_patches_alone_is_the_series(house):
+    dies_after_the_tests(house, lambda source, _count: "warns" in source)
+    run = await judged(house)
+    assert run.verdict is Verdict.REGRESSED
+    assert ["warns" in source for source, _ in house.machine.boots] == [False, True, True, False]
+
+
+async def test_a_machine_that_the_base_kills_too_when_it_runs_again_is_not_the_series(house):
+    dies_after_the_tests(house, lambda source, count: "warns" in source or count > 0)
+    run = await judged(house)
+    assert run.verdict is Verdict.CLEAN
 
 
 async def test_a_warning_that_comes_once_is_nobodys_doing(house):

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from app.config import ProfileSettings
 from app.domain import confirming
+from app.domain.complained import Look, came_again
+from app.domain.console import ConsoleEvent
 from app.domain.flake import MOST_RUNS, USUAL_RUNS
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
-from app.domain.regression import Side, candidates, observe, top_level
+from app.domain.regression import Side, candidates, observe, top_level, with_whole_suites
 from app.domain.test_output import log_name
 from app.domain.verdict import StepOutcome
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
@@ -32,13 +34,13 @@ MOST_ALONE = 8
 class Again:
     """What was seen again: results a boot, on the patched and on the unpatched image, and their kernels' complaints.
 
-    `complained` and `base_complained` are fingerprints (app.domain.console).
+    `looks` and `base_looks` say what kernels complained of, machines that ran no test of interest included.
     """
 
     patched: list[Sequence[TestResult]] = field(default_factory=list)
     base: list[Sequence[TestResult]] = field(default_factory=list)
-    complained: set[str] = field(default_factory=set)
-    base_complained: set[str] = field(default_factory=set)
+    looks: list[Look] = field(default_factory=list)
+    base_looks: list[Look] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,11 @@ class Confirmer:
     async def whole(self, hearing: Hearing, again: Again) -> Hearing:
         """Boot the patched image once more where it died or complained; return the hearing with the better end of both.
 
-        What happens once only is no one's doing: a death or a complaint counts when it comes again. Where the first
-        life did not reach userspace, the base has to reach it now, under the same conditions. A machine whose killers
-        are known was not cut off: these are suspects as any test that fails.
+        What happens once only is no one's doing: a death or a complaint counts when it comes again, and the base does
+        not show it now. A machine whose killers are known was not cut off: these are suspects as any test that fails.
 
         Raises:
-            InfrastructureError: an image cannot be had, or the base does not boot now though it did before.
+            InfrastructureError: an image cannot be had, or a machine does not boot now though its image did before.
         """
         run, baseline = hearing.run, hearing.baseline
         if baseline is None or not run.built or not baseline.booted:
@@ -69,53 +70,59 @@ class Confirmer:
             return hearing
         image = await self._image(run, patched=True)
         if not run.booted:
-            life = await self._boot(await self._image(baseline, patched=False), image.tests[:1])
-            if not life.ready:
-                raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
+            of_base = await self._look(await self._image(baseline, patched=False), image.tests[:1], [], unready=True)
+            if not of_base.ready:
+                raise InfrastructureError(f"the base booted before and does not now: {of_base.boot.ending}")
+        tests = _tests_of(hearing, image)
         log = self._log(again.patched, on_base=False, verbose=False)
-        life = await self._boot(image, image.tests if hearing.only is None else hearing.only, log)
-        if life.boot.ending is Ending.TIME_LIMIT:
-            raise InfrastructureError(f"the tests were not through after {life.boot.wall_s:.0f} s when they ran again")
+        life = await self._look(image, tests, again.looks, log, unready=not run.booted)
+        _expect_through(life)
         self._keep(again.patched, life.results, on_base=False)
-        again.complained |= {event.fingerprint for event in life.events}
+        came = {one.fingerprint for one in _fresh(run, baseline)} & again.looks[-1].came
+        if life.ready and run.booted and (came or not life.complete):
+            of_base = await self._look(await self._image(baseline, patched=False), tests, again.base_looks)
+            _expect_through(of_base)
+            hearing = dataclasses.replace(hearing, baseline=_worse(baseline, of_base))
         return dataclasses.replace(hearing, run=_both(run, life))
 
     async def _complaints(self, hearing: Hearing, baseline: RunFacts, again: Again) -> None:
         """Run what the patched kernel complained in again, on both sides: alone, and whole if it does not come then.
 
-        What a suspect did is seen when that is run again.
+        Alone it is run twice on each side, as tests are; all tests take too long for that. What a suspect did is seen
+        when that is run again; what a busy host explains counts for nothing.
         """
-        known = {event.fingerprint for event in baseline.console}
         suspects = set(top_level(candidates(*sides(hearing, again))))
-        events = [one for one in hearing.run.console if one.fingerprint not in known and one.test not in suspects]
+        events = [one for one in _fresh(hearing.run, baseline) if one.test not in suspects]
         if not events:
             return
         image = await self._image(hearing.run, patched=True)
-        of_run = image.tests if hearing.only is None else hearing.only
+        of_run = _tests_of(hearing, image)
         named = {test for one in events for test in (one.perhaps, one.test)}
         alone = tuple(test for test in of_run if test in named)
-        wanted = {one.fingerprint for one in events}
-        for tests in (alone, of_run) if alone and None not in {one.test for one in events} else (of_run,):
-            life = await self._boot(image, tests)
-            again.complained |= {event.fingerprint for event in life.events}
-            if wanted <= again.complained:
+        ways = [(alone, USUAL_RUNS), (of_run, 1)]
+        wanted, came = {event.fingerprint for event in events}, set[str]()
+        for tests, times in ways if alone and None not in {one.test for one in events} else ways[1:]:
+            found = await self._looks(image, tests, 1, again.looks)
+            if wanted & found:
+                found |= await self._looks(image, tests, times - 1, again.looks)
+            came |= wanted & found
+            if came == wanted:
                 break
-        if wanted & again.complained:
-            life = await self._boot(await self._image(baseline, patched=False), tests)
-            again.base_complained |= {event.fingerprint for event in life.events}
+        if came:
+            await self._looks(await self._image(baseline, patched=False), tests, times, again.base_looks)
 
-    def settled(self, hearing: Hearing, again: Again) -> Hearing:
-        """Return the hearing with those complaints alone that came again, and not without the patches too."""
+    async def _looks(self, image: Image, tests: Sequence[str], times: int, looks: list[Look]) -> set[str]:
+        """Boot so many times; return what came."""
+        for _ in range(times):
+            _expect_through(await self._look(image, tests, looks))
+        return {one for look in looks[len(looks) - times :] for one in look.came}
+
+    def recurring(self, hearing: Hearing, again: Again) -> tuple[ConsoleEvent, ...]:
+        """Return what the patched kernel complained of again, and the unpatched one never."""
         if hearing.baseline is None:
-            return hearing
-        known = {event.fingerprint for event in hearing.baseline.console}
-        console = tuple(
-            event
-            for event in hearing.run.console
-            if event.fingerprint in known
-            or (event.fingerprint in again.complained and event.fingerprint not in again.base_complained)
-        )
-        return dataclasses.replace(hearing, run=dataclasses.replace(hearing.run, console=console))
+            return ()
+        fresh = _fresh(hearing.run, hearing.baseline)
+        return tuple(one for one in fresh if came_again(one, again.looks, again.base_looks))
 
     async def suspects(self, hearing: Hearing, again: Again, precedents: Precedents) -> None:
         """Run the tests that look like the series' doing again, alone, twice on each side.
@@ -164,10 +171,7 @@ class Confirmer:
         results: list[TestResult] = []
         log = self._log(seen, on_base=on_base)
         for group in groups:
-            life = await self._boot(image, group, log)
-            if not life.ready:
-                raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
-            (again.base_complained if on_base else again.complained).update(one.fingerprint for one in life.events)
+            life = await self._look(image, group, again.base_looks if on_base else again.looks, log)
             cut = _cut_by_us(life) if len(group) > 1 else frozenset()
             found = [one for one in life.results if one.key in wanted - cut and one.outcome is not Outcome.MISS]
             if not found and life.boot.ending is Ending.TIME_LIMIT:
@@ -184,8 +188,21 @@ class Confirmer:
         for one in results:
             self.record.result(BootKey(boot=len(seen), on_base=on_base), one)
 
-    async def _boot(self, image: Image, tests: Sequence[str], log: QuietLog | None = None) -> Lives:
-        return await boot_quietly(self.context.machine, image, self._profile, tests=tests, log=log)
+    async def _look(
+        self,
+        image: Image,
+        tests: Sequence[str],
+        looks: list[Look],
+        log: QuietLog | None = None,
+        *,
+        unready: bool = False,
+    ) -> Lives:
+        """Boot once and add to `looks` what its kernel complained of; `unready`: it may not come up."""
+        life = await boot_quietly(self.context.machine, image, self._profile, tests=tests, log=log)
+        if not (life.ready or unready):
+            raise InfrastructureError(f"a confirming machine did not start: {life.boot.ending}")
+        looks.append(Look(tests=frozenset(tests), came=frozenset(event.fingerprint for event in life.events)))
+        return life
 
     @property
     def _profile(self) -> ProfileSettings:
@@ -209,13 +226,41 @@ class Confirmer:
 def sides(hearing: Hearing, again: Again) -> tuple[Side, Side]:
     """Return what is known of base and patched tree so far."""
     first = () if hearing.baseline is None else hearing.baseline.results
-    return observe([first, *again.base]), observe([hearing.run.results, *again.patched])
+    base, patched = observe([first, *again.base]), observe([hearing.run.results, *again.patched])
+    return with_whole_suites(base, patched), with_whole_suites(patched, base)
+
+
+def _fresh(run: RunFacts, baseline: RunFacts) -> list[ConsoleEvent]:
+    """Return what a run's kernel complained of and its baseline's did not, but for what a busy host explains."""
+    known = {event.fingerprint for event in baseline.console}
+    return [one for one in run.console if one.fingerprint not in known and not one.kind.depends_on_load]
+
+
+def _tests_of(hearing: Hearing, image: Image) -> tuple[str, ...]:
+    """Return the tests that a run was given, in their order."""
+    return tuple(test for test in image.tests if hearing.only is None or test in hearing.only)
+
+
+def _expect_through(life: Lives) -> None:
+    """Raise InfrastructureError where the time for all tests was up: what did not come may have come later."""
+    if life.boot.ending is Ending.TIME_LIMIT:
+        raise InfrastructureError(f"the tests were not through after {life.boot.wall_s:.0f} s when they ran again")
 
 
 def _cut_by_us(life: Lives) -> frozenset[TestKey]:
     """Return what ran when the time for all tests was up: with others before it, that is nothing of its own."""
     last = life.each[-1]
     return frozenset(one.key for one in last.left.killers) if last.boot.ending is Ending.TIME_LIMIT else frozenset()
+
+
+def _worse(baseline: RunFacts, life: Lives) -> RunFacts:
+    """Return a base, said not to live to the end of its tests where it did not now."""
+    if life.complete:
+        return baseline
+    reason = f"run again, it was cut short as well: {'; '.join(life.cuts) or life.boot.ending}"
+    died = StepOutcome(step=Step.SELFTESTS, outcome=Outcome.FAIL, reason=reason)
+    steps = tuple(died if one.step is Step.SELFTESTS else one for one in baseline.steps)
+    return dataclasses.replace(baseline, steps=steps)
 
 
 def _both(run: RunFacts, life: Lives) -> RunFacts:

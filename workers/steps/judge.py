@@ -1,12 +1,16 @@
 """judge: confirm what looks like the series' doing, then compare and rule."""
 
+from collections.abc import Sequence
+
+from app.domain.complained import doubtful
+from app.domain.console import ConsoleEvent
 from app.domain.outcome import Step
 from app.domain.regression import Change, compare
 from app.domain.verdict import Case
 from app.domain.verdict import judge as rule
 from app.services import execution, judging
 from app.services.judging import Hearing, Ruling
-from app.services.precedents import Precedents, find_precedents
+from app.services.precedents import Precedents, find_complaints, find_precedents
 from workers.context import Context
 from workers.recorder import Recorder
 from workers.steps.confirm import Again, Confirmer, sides
@@ -32,14 +36,24 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
                 base, patched = sides(hearing, again)
                 precedents = find_precedents(session, run_id, baseline=base, patched=patched)
             await confirmer.suspects(hearing, again, precedents)
-        hearing = confirmer.settled(hearing, again)
-        ruling = _rule(hearing, again, precedents)
+        complaints = confirmer.recurring(hearing, again)
+        with context.sessions() as session:
+            histories = find_complaints(session, run_id, complaints)
+        doubted = [one for one in complaints if doubtful(one, again.looks, histories[one.fingerprint])]
+        ruling = _rule(hearing, again, precedents, complaints=complaints, doubted=doubted)
         record.summary = ruling.judgement.sentence
         record.detail = {"boots_again": {"patched": len(again.patched), "base": len(again.base)}}
     return ruling
 
 
-def _rule(hearing: Hearing, again: Again, precedents: Precedents) -> Ruling:
+def _rule(
+    hearing: Hearing,
+    again: Again,
+    precedents: Precedents,
+    *,
+    complaints: Sequence[ConsoleEvent],
+    doubted: Sequence[ConsoleEvent],
+) -> Ruling:
     baseline, run = hearing.baseline, hearing.run
     changes: tuple[Change, ...] = ()
     if baseline is not None and (run.results or again.patched):
@@ -57,8 +71,9 @@ def _rule(hearing: Hearing, again: Again, precedents: Precedents) -> Ruling:
             run=run.steps,
             baseline=None if baseline is None else baseline.steps,
             changes=changes,
-            console=run.console,
+            console=tuple(one for one in complaints if one not in doubted),
             baseline_console=() if baseline is None else baseline.console,
+            doubtful=tuple(doubted),
             previous=hearing.before.label if hearing.before else None,
             since=since,
             alike=not (hearing.before and hearing.before.caveats),

@@ -1,11 +1,12 @@
-"""What tests did on unpatched trees, run by run, and what patched ones did."""
+"""What tests and kernels did on unpatched trees, run by run, and what tests did on patched ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import cast, func, select
+from sqlalchemy.dialects.postgresql import JSONPATH
 from sqlalchemy.orm import Session
 
 from app.db.models import Result, Run
@@ -80,11 +81,55 @@ def _seen(row: Any) -> Seen:  # noqa: ANN401 - a row of the statement above
         of_baseline=row.revision_id is None,
         tree=row.tree,
         base_commit=row.base_commit,
-        prerequisites=tuple(patch for one in row.prerequisites for patch in one["patches"]),
+        prerequisites=_patches(row.prerequisites),
         profile=row.profile,
         outcome=row.outcome,
         when=row.created_at,
     )
+
+
+def _patches(prerequisites: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(patch for one in prerequisites for patch in one["patches"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the kernel of one baseline complained of, as fingerprints; `ran` are the tests that have results there."""
+
+    tree: str
+    base_commit: str
+    prerequisites: tuple[str, ...]
+    profile: str
+    ran: frozenset[str]
+    complaints: frozenset[str]
+
+
+def heard_on_unpatched(session: Session, *, since: datetime, tree: str, profile: str) -> Sequence[Heard]:
+    """Return what kernels complained of in the newest MOST_RUNS baselines that booted since then, the oldest first."""
+    complaints = func.jsonb_path_query_array(Run.evidence, cast("$.events[*].fingerprint", JSONPATH))
+    rows = session.execute(
+        select(Run.base_commit, Run.prerequisites, Run.evidence["ran"], complaints)
+        .where(
+            Run.revision_id.is_(None),
+            Run.tree == tree,
+            Run.profile == profile,
+            Run.created_at >= since,
+            Run.evidence["booted"].as_boolean(),
+        )
+        .order_by(Run.id.desc())
+        .limit(MOST_RUNS)
+    ).all()
+    return [
+        Heard(
+            tree=tree,
+            base_commit=commit,
+            prerequisites=_patches(prerequisites),
+            profile=profile,
+            ran=frozenset(ran or ()),
+            complaints=frozenset(found),
+        )
+        for commit, prerequisites, ran, found in reversed(rows)
+    ]
 
 
 def on_patched(session: Session, test_id: int, *, since: datetime) -> tuple[int, int]:

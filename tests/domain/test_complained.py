@@ -1,0 +1,53 @@
+import pytest
+
+from app.domain.complained import Look, came_again, doubtful
+from app.domain.console import ConsoleEvent, ConsoleKind
+from app.domain.flake import History
+
+
+def event(test: str | None = "a", perhaps: str | None = None) -> ConsoleEvent:
+    return ConsoleEvent(
+        kind=ConsoleKind.WARNING, title="", frames=(), excerpt="", line=1, fingerprint="x", test=test, perhaps=perhaps
+    )
+
+
+def look(tests: str, *came: str) -> Look:
+    return Look(tests=frozenset(tests), came=frozenset(came))
+
+
+def test_what_came_again_came_with_the_patches_and_never_without() -> None:
+    assert came_again(event(), [look("a"), look("a", "x")], [look("a", "y")])
+    assert not came_again(event(), [look("a", "y")], [])
+    assert not came_again(event(), [look("a", "x")], [look("b", "x")])
+
+
+@pytest.mark.parametrize(
+    ("looks", "in_doubt"),
+    [
+        ([look("a", "x"), look("a", "x")], False),
+        ([look("a", "x"), look("a")], True),
+        # it takes what runs before it
+        ([look("a"), look("ab", "x")], False),
+        # of another test alone nothing was to be expected
+        ([look("a", "x"), look("b"), look("b")], False),
+        ([look("a", "x"), look("b", "x"), look("b")], False),
+        # it may have been the one before
+        ([look("c", "x"), look("c")], True),
+        # it came where nobody looked for it
+        ([look("b", "x"), look("b")], True),
+    ],
+)
+def test_what_comes_in_some_boots_of_one_kind_only_is_in_doubt(looks: list[Look], in_doubt: bool) -> None:
+    assert doubtful(event(perhaps="c"), looks, History()) is in_doubt
+
+
+def test_a_complaint_in_no_known_test_is_looked_for_in_all() -> None:
+    assert not doubtful(event(None), [look("ab", "x")], History())
+    assert doubtful(event(None), [look("ab", "x"), look("ab")], History())
+
+
+def test_what_unpatched_trees_show_now_and_then_takes_more() -> None:
+    once = History(failures=1, runs=20)
+    assert doubtful(event(), [look("a", "x")] * 3, once)
+    assert not doubtful(event(), [look("a", "x")] * 4, once)
+    assert not doubtful(event(), [look("a", "x")] * 2, History(failures=0, runs=20))
