@@ -9,7 +9,15 @@ SAMPLE = 1 << 18
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,1000}(?:\x07|\x1b\\)|[@-Z\\^_c=>78])")
 # As GitHub's logs of the BPF CI have it.
 _STAMPED = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?", re.MULTILINE)
-_PRINTK = re.compile(rb"^(?:<\d>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?", re.MULTILINE)
+LEVEL = (
+    r"(?:<\d{1,3}>|\d+,\d+,\d+,[^;\n]{1,100};)?"
+    r"(?:(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT\S{8,30}) \S{1,255} kernel: |kern *:[a-z]+ *: )?"
+)
+"""What stands before the time of a line of the kernel's: its level, or what syslog, the journal or dmesg(1) put."""
+TIME = r"\[(?: *\+?\d+\.\d+|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})\]"
+CALLER = r"(?:\[ *[TC]\d+\])?"
+"""Which task or CPU said it (CONFIG_PRINTK_CALLER)."""
+_PRINTK = re.compile(rf"^{LEVEL}{TIME}{CALLER} ?".encode(), re.MULTILINE)
 
 # In this order: a kselftest runner's TAP may hold any of the others.
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.domain.complaints import KEYWORDS, LAST_WORDS, ConsoleKind, head_of, telling
+from app.domain.captured import CALLER, LEVEL, TIME
+from app.domain.complaints import DIED, KEYWORDS, LAST_WORDS, ConsoleKind, head_of, telling
 from app.domain.testlog.lines import LineSplitter, text_of
 
 __all__ = ["ConsoleEvent", "ConsoleKind", "ConsoleReport", "ConsoleScanner", "Decoded", "Place", "scan_console"]
@@ -21,6 +22,10 @@ MAX_INSIDE = 300_000
 """Lines of complaints after which the same."""
 
 _MAX_EXCERPT = 120
+_MAX_OOM = 2000
+"""Lines between the call for the OOM killer and its deed: the state of the memory and a line a process."""
+_MAX_SAID = 8
+"""Lines of words between the cut and what was cut out."""
 _MAX_FRAMES = 64
 _FINGERPRINT_FRAMES = 5
 _LEAK_FRAMES = 3
@@ -106,13 +111,28 @@ class ConsoleReport:
     dropped: int
 
 
-_PREFIX = re.compile(r"^(?:<\d>)?(?:\[ *\d+\.\d+\])?(?:\[ *[TC]\d+\])? ?")
+_PREFIX = re.compile(rf"^{LEVEL}(?:{TIME})?{CALLER} ?")
+# A program's own words, on the same console, may lack their newline.
+_WITHIN = re.compile(rf"^.*\[ *\d+\.\d{{6}}\]{CALLER} ")
 _USERSPACE = b" as init process"
-_RIP = re.compile(r"^(?:RIP: \w+:|pc : )(\S+\+0x[0-9a-f]+/0x[0-9a-f]+)")
-_FRAME = re.compile(r"^ *(?:\[<[0-9a-f]+>\] *)?([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)(?: \[\S+\].*)?\s*$")
-_WARNED_IN = re.compile(r"^WARNING: .*? ([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)")
+_SYMBOL = r"([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)"
+_RIP = re.compile(
+    r"^(?:[ER]IP: (?:\w+:)?(?:\[<[0-9a-f]+>\] *)*|e?pc : |NIP \[[0-9a-f]+\] |Krnl PSW : [0-9a-f]+ [0-9a-f]+ \()"
+    rf"{_SYMBOL}"
+)
+# Behind it: a module and its build, what the unwinder thinks of it, or where it lies in the source.
+_FRAME = re.compile(
+    rf"^ *\(?(?:\[<?[0-9a-f]+>?\] *)*{_SYMBOL}\)?(?: (?:\[[^\]]{{1,200}}\]|\([^()]*(?:\([^()]*\))?\)|\S+:\d+))*\s*$"
+)
+_WARNED_IN = re.compile(rf"^WARNING: .*? {_SYMBOL}")
+_CUT = "------------[ cut here ]------------"
 _END = re.compile(r"^---\[ end ")
-_VARIABLE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
+_BORDER = re.compile(r"^={20,}$")
+_KILLED = re.compile(r"^(?:Memory cgroup o|O)ut of memory[^:]*: Kill")
+_TRACED = {ConsoleKind.BUG, ConsoleKind.LOCKDEP, ConsoleKind.SOFT_LOCKUP}
+"""What ends with its first trace, where that has an end."""
+_VARIABLE = re.compile(r"0x[0-9a-f]+|pfn:[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{4,}\b|\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
+_DIE = re.compile(r": [0-9a-f]{4,16} (?:ilc:\d )?\[#\d+\].*")
 # What a compiler makes of one function, and the tag of a BPF program: of this build only.
 _OF_BUILD = re.compile(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)(?:\.\d+)?)+$|(?<=^bpf_prog_)[0-9a-f]{16}_")
 
@@ -132,6 +152,8 @@ class _Open:
     line: int
     title: str
     running: Running
+    said: str = ""
+    lines: int = 0
     excerpt: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
 
@@ -152,6 +174,7 @@ class ConsoleScanner:
         self._seen = 0
         self._inside = 0
         self._open: _Open | None = None
+        self._cut: list[str] | None = None
         self._events: dict[str, ConsoleEvent] = {}
 
     def feed(self, data: bytes) -> None:
@@ -184,30 +207,27 @@ class ConsoleScanner:
         # A search of the whole batch for each word is much faster than one look at each line.
         keywords = KEYWORDS if self._seen < MAX_READ and self._inside < MAX_INSIDE else LAST_WORDS
         words = tuple(word for word in keywords if word in text)
-        for at, line in enumerate(lines if words or self._open else ()):
+        for at, line in enumerate(lines if words or self._open or self._cut is not None else ()):
             heading = any(word in line for word in words)
-            if heading or self._open is not None:
+            if heading or self._open is not None or self._cut is not None:
                 self._read(_PREFIX.sub("", text_of(line)[:1000], count=1), self._line + at + 1, heading=heading)
         self._line += len(lines)
 
     def _read(self, text: str, number: int, *, heading: bool) -> None:
-        head = head_of(text) if heading else None
-        opened = self._open
-        if opened is not None and opened.kind is ConsoleKind.LEAK and not text.startswith(" "):
+        head = _head_in(text) if heading else None
+        if _CUT in text or (self._open is not None and _is_over(self._open, text)):
             self._close()
-            opened = None
-        if head is not None and (opened is None or not _continues(opened, head[0], text)):
+        if head is not None and (self._open is None or not _continues(self._open, head[0], head[2])):
             self._close()
-            self._open = opened = _Open(head[0], text, number, head[1], self.running())
-        if opened is None:
-            return
-        self._inside += 1
-        opened.excerpt.append(text)
-        if "+0x" in text and len(opened.frames) < _MAX_FRAMES:
-            frame = _RIP.match(text) or _FRAME.match(text) or _WARNED_IN.match(text)
-            if frame and frame[1] not in opened.frames:
-                opened.frames.append(frame[1])
-        if _END.match(text) or len(opened.excerpt) >= _MAX_EXCERPT:
+            said = next(filter(None, self._cut or ()), "")
+            self._open = _Open(head[0], head[2], number, head[1], self.running(), said)
+            self._cut = None
+        elif _CUT in text:
+            self._cut = []
+        elif self._cut is not None:
+            self._cut = [*self._cut, text] if len(self._cut) < _MAX_SAID else None
+        self._inside += self._open is not None or self._cut is not None
+        if self._open is not None and _add(self._open, head[2] if head else text):
             self._close()
 
     def _close(self) -> None:
@@ -236,19 +256,52 @@ def reached_userspace(console: bytes) -> bool:
     return _USERSPACE in console
 
 
+def _head_in(text: str) -> tuple[ConsoleKind, str, str] | None:
+    """Return what a line begins to complain of, in which words, and the line from there on."""
+    if (head := head_of(text)) is None and (before := _WITHIN.match(text)):
+        text = text[before.end() :]
+        head = head_of(text)
+    return None if head is None else (*head, text)
+
+
 def _continues(opened: _Open, kind: ConsoleKind, text: str) -> bool:
-    """Whether a telling line belongs to the event that is open, as `Oops:` after `BUG: ...` does."""
+    """Whether a telling line belongs to the event that is open, as the one `Oops: ... [#1]` after `BUG: ...` does."""
     if kind is ConsoleKind.OOPS:
-        return opened.kind in {ConsoleKind.OOPS, ConsoleKind.BUG, ConsoleKind.KASAN}
-    return kind is ConsoleKind.OOM and opened.kind is ConsoleKind.OOM and "invoked" not in text
+        second = opened.kind in {ConsoleKind.OOPS, ConsoleKind.BUG} and "general protection fault" not in text
+        return second and bool(DIED.match(text)) and not any(map(DIED.match, opened.excerpt))
+    return kind is ConsoleKind.OOM and opened.kind is ConsoleKind.OOM and bool(_KILLED.match(text))
+
+
+def _is_over(opened: _Open, text: str) -> bool:
+    """Whether a line is none of the event's any more."""
+    return bool(_BORDER.match(text)) or (opened.kind is ConsoleKind.LEAK and not text.startswith(" "))
+
+
+def _add(opened: _Open, text: str) -> bool:
+    """Add a line to an event; tell whether it is its last."""
+    opened.lines += 1
+    if len(opened.excerpt) < _MAX_EXCERPT or _KILLED.match(text):
+        opened.excerpt[_MAX_EXCERPT - 1 :] = [text]
+    if text.startswith("stack backtrace:"):
+        opened.frames.clear()  # lockdep showed first where locks were taken before
+    if "+0x" in text and len(opened.frames) < _MAX_FRAMES:
+        frame = _RIP.match(text) or _FRAME.match(text) or _WARNED_IN.match(text)
+        if frame and frame[1] not in opened.frames:
+            opened.frames.append(frame[1])
+    if _END.match(text) or _KILLED.match(text):
+        return True
+    if opened.kind in _TRACED and text.strip() == "</TASK>":
+        return True
+    return opened.lines >= (_MAX_OOM if opened.kind is ConsoleKind.OOM else _MAX_EXCERPT)
 
 
 def _event(opened: _Open, life: int) -> ConsoleEvent:
-    functions = telling([frame.partition("+")[0] for frame in opened.frames])
-    what = _VARIABLE.sub("N", opened.title)
+    race = opened.title.startswith("KCSAN: ")  # its words name both functions, its traces come in any order
+    functions = [] if race else telling([frame.partition("+")[0] for frame in opened.frames])
+    what = _VARIABLE.sub("N", "\n".join(filter(None, (_DIE.sub("", opened.title), opened.said))))
     # Who asks for memory is reached by many ways, each of them the same leak.
     depth = _LEAK_FRAMES if opened.kind is ConsoleKind.LEAK else _FINGERPRINT_FRAMES
-    named = [_OF_BUILD.sub("", name) for name in functions[:depth]]
+    named = list(dict.fromkeys(_OF_BUILD.sub("", name) for name in functions))[:depth]
     identity = "\n".join([opened.kind, what, *named])
     return ConsoleEvent(
         kind=opened.kind,
@@ -264,15 +317,16 @@ def _event(opened: _Open, life: int) -> ConsoleEvent:
 
 
 def _title(opened: _Open, functions: Sequence[str]) -> str:
-    """Name the event: what it is, and the function it happened in unless the words say it already."""
+    """Name the event: what it is, the function it happened in unless the words say it already, and what WARN() says."""
+    why = f": {opened.said}" if opened.said else ""
     said = opened.title if opened.title.startswith(opened.kind) else f"{opened.kind}: {opened.title}"
     if not functions or f"{functions[0]}+" in said:
-        return said[:200]
+        return f"{said[:200]}{why}"[:300]
     if opened.kind is ConsoleKind.LEAK:
         said = f"{opened.kind}: what was allocated"
-    return f"{said[:160]} in {functions[0][:100]}"
+    return f"{said[:160]} in {functions[0][:100]}{why}"[:300]
 
 
 def _trimmed(lines: Sequence[str]) -> Sequence[str]:
     """Drop what follows the last line that still belongs to a trace, when an event was ended by silence."""
-    return lines if _END.match(lines[-1]) else lines[:80]
+    return lines if _END.match(lines[-1]) or _KILLED.match(lines[-1]) else lines[:80]
