@@ -48,12 +48,13 @@ class Patience:
     def waited_s(self, since: float) -> float:
         """Return seconds that the thread worst off has waited for a CPU since `since` was first given.
 
+        All that a thread has waited which was not there then: a busy host lets QEMU begin late.
         The second number of `schedstat` (Documentation/scheduler/sched-stats.rst) is in nanoseconds.
         """
         now = {place: waited for place in _threads(self._pid) if (waited := _run_delay(place)) is not None}
         if since != self._mark:
             self._mark, self._before = since, now
-        return max((waited - self._before.get(place, waited) for place, waited in now.items()), default=0) / 1e9
+        return max((waited - self._before.get(place, 0) for place, waited in now.items()), default=0) / 1e9
 
     def stopped(self) -> bool:
         """Whether a process of the machine was stopped (SIGSTOP, a debugger)."""

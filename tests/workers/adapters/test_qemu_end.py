@@ -80,6 +80,17 @@ def test_waiting_for_a_cpu_is_counted_since_the_mark(child, monkeypatch):
     assert patience.waited_s(2.0) == 0
 
 
+def test_a_thread_that_came_after_the_mark_has_waited_all_of_its_time_since(monkeypatch):
+    """On a busy host QEMU's threads begin when the time for the boot is running already."""
+    waits = {Path("bwrap"): 1_000_000_000}
+    monkeypatch.setattr(qemu_end, "_threads", lambda _pid: list(waits))
+    monkeypatch.setattr(qemu_end, "_run_delay", waits.get)
+    patience = Patience(1)
+    assert patience.waited_s(1.0) == 0
+    waits[Path("vcpu")] = 5_000_000_000
+    assert patience.waited_s(1.0) == 5
+
+
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="this kernel counts no run delay")
 def test_what_the_kernel_counts_is_read(child):
     patience = Patience(child.pid)
