@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Attempt, AttemptKind, Run, RunState, Step
 from app.db.queue import Priority, Task, enqueue
 from app.domain.outcome import Outcome, Verdict
+from app.domain.text import storable
 from app.errors import FencedError
 
 MAX_ATTEMPTS = 5
@@ -80,6 +81,7 @@ def locked_run(session: Session, held: Claim) -> Run:
 
 def close(session: Session, held: Claim, ending: str) -> None:
     """Say how an attempt ended; a step that is open yet ended with it, for trouble of ours."""
+    ending = storable(ending)
     attempt = session.get_one(Attempt, (held.run_id, held.attempt))
     attempt.finished_at, attempt.ending = datetime.now(UTC), ending
     session.execute(
@@ -93,7 +95,7 @@ def give_up(session: Session, run: Run, why: str) -> None:
     """End a run as inconclusive, for trouble of ours; runs that wait for this one as their baseline get judged."""
     run.state = RunState.DONE
     run.verdict = Verdict.INCONCLUSIVE if run.revision_id is not None else None
-    run.sentence = why
+    run.sentence = storable(why)
     run.finished_at = datetime.now(UTC)
     session.flush()
     if run.revision_id is None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.db.models import RangeDiff, Revision, Run, Step
 from app.domain.outcome import Outcome
 from app.domain.outcome import Step as StepName
-from app.services.records import clean
+from app.domain.text import storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def store(session: Session, old: Applied, new: Applied, text: str) -> None:
         "new_base": new.base,
         "old_commit": old.commit,
         "new_commit": new.commit,
-        "text": clean(text),
+        "text": storable(text),
     }
     session.execute(
         upsert(RangeDiff)

@@ -15,12 +15,13 @@ from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
 from app.domain.outcome import Step as StepName
 from app.domain.regression import Observations, compare_revisions
 from app.domain.suites import origin
+from app.domain.text import storable
 from app.domain.verdict import Judgement, StepOutcome
 from app.services import attempts
 from app.services.attempts import Claim
 from app.services.between import Before, before
 from app.services.precedents import weighed
-from app.services.records import clean, clean_json
+from app.services.records import clean_json
 from app.services.runs import renew
 
 EXECUTED = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS)
@@ -245,7 +246,7 @@ def _row(run_id: int, attempt: int, test_id: int, one: regression.Change) -> Cha
         base=_worst(one.baseline),
         patched=_worst(one.patched),
         reason=one.reason,
-        message=None if one.message is None else clean(one.message),
+        message=None if one.message is None else storable(one.message),
     )
 
 

@@ -30,10 +30,11 @@ from app.db.queue import Priority, Task, enqueue
 from app.domain.console import ConsoleEvent
 from app.domain.outcome import ChangeClass, Outcome, TestKey, Verdict
 from app.domain.patches import Finding, Part, Said, with_patches
+from app.domain.text import storable
 from app.services import attempts, judging
 from app.services.attempts import Claim
 from app.services.judging import RunFacts
-from app.services.records import clean, clean_json
+from app.services.records import clean_json
 
 EVERYBODY = "linux-kernel@vger.kernel.org"
 RAW = undefer(Message.raw)
@@ -174,7 +175,7 @@ def store(session: Session, held: Claim, trials: Sequence[Trial]) -> None:
             "attempt": held.attempt,
             "outcome": one.outcome,
             "built": [str(part) for part in one.parts],
-            "reason": clean(one.reason)[:2000] or None,
+            "reason": storable(one.reason)[:2000] or None,
             "errors": clean_json(one.errors),
             "warnings": clean_json(one.warnings),
             "tests": clean_json(one.tests),
@@ -209,7 +210,7 @@ def finish(session: Session, held: Claim, findings: Sequence[Finding]) -> None:
         warnings=len(brought),
         first_warned=brought[0][0] if brought else 0,
     )
-    run.verdict, run.sentence = said.verdict, clean(said.sentence)
+    run.verdict, run.sentence = said.verdict, storable(said.sentence)
     run.evidence = run.evidence | {"patches": check.findings}
     attempts.close(session, held, "done")
     session.flush()

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from app.db.models import ProgramCosts, Test
 from app.domain.outcome import TestResult
 from app.domain.suites import Suite
+from app.domain.text import storable
 from app.services.attempts import Claim
-from app.services.records import clean
 
 
 def store_costs(session: Session, held: Claim, results: Sequence[TestResult]) -> None:
     """Insert the costs of programs among results that are stored already; other results have none."""
-    costs = {clean(one.name): one.counts for one in results if one.counts is not None}
+    costs = {storable(one.name): one.counts for one in results if one.counts is not None}
     if not costs:
         return
     known = session.execute(select(Test.id, Test.name).where(Test.suite == Suite.VERISTAT, Test.name.in_(costs)))

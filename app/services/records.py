@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db.models import LogChunk, Result, Run, Step, Test
 from app.domain.outcome import Outcome, TestResult
 from app.domain.outcome import Step as StepName
+from app.domain.text import storable
 from app.services.attempts import Claim
 
 LOG_LIMIT = 64_000_000
@@ -44,7 +45,7 @@ def finish_step(session: Session, step_id: int, outcome: Outcome, summary: str, 
     """Close a step; `summary` is one line, `detail` what a page needs beyond it."""
     step = session.get_one(Step, step_id)
     step.outcome = outcome
-    step.summary = clean(summary)
+    step.summary = storable(summary)
     step.detail = clean_json(detail)
     step.finished_at = datetime.now(UTC)
 
@@ -59,7 +60,7 @@ def store_results(session: Session, held: Claim, key: BootKey, results: Sequence
     """Insert the results of one boot as they come; the same test again in the same boot keeps the first."""
     if not results:
         return
-    ids = _test_ids(session, {(one.suite, clean(one.name)): one.parent and clean(one.parent) for one in results})
+    ids = _test_ids(session, {(one.suite, storable(one.name)): one.parent and storable(one.parent) for one in results})
     unpatched = session.scalar(select(Run.revision_id.is_(None)).where(Run.id == held.run_id))
     rows = [
         {
@@ -67,11 +68,11 @@ def store_results(session: Session, held: Claim, key: BootKey, results: Sequence
             "attempt": held.attempt,
             "boot": key.boot,
             "on_base": key.on_base or unpatched,
-            "test_id": ids[one.suite, clean(one.name)],
+            "test_id": ids[one.suite, storable(one.name)],
             "ordinal": one.ordinal,
             "outcome": one.outcome,
-            "message": None if one.message is None else clean(one.message)[:DETAIL_LIMIT],
-            "detail": None if one.detail is None else clean(one.detail)[:DETAIL_LIMIT],
+            "message": None if one.message is None else storable(one.message)[:DETAIL_LIMIT],
+            "detail": None if one.detail is None else storable(one.detail)[:DETAIL_LIMIT],
             "aggregate": one.aggregate,
             "duration_s": one.duration_s,
             **_place(one),
@@ -109,17 +110,12 @@ def _known(session: Session, names: Sequence[tuple[str, str]]) -> dict[tuple[str
     return {(suite, name): id_ for suite, name, id_ in found}
 
 
-def clean(text: str) -> str:
-    """Return `text` as PostgreSQL can hold it: no NUL, no lone surrogates."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
-
-
 def clean_json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value with every string in it cleaned."""
+    """Return a JSON value with every string in it as PostgreSQL can hold it."""
     if isinstance(value, str):
-        return clean(value)
+        return storable(value)
     if isinstance(value, dict):
-        return {clean(str(key)): clean_json(one) for key, one in value.items()}
+        return {storable(str(key)): clean_json(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [clean_json(one) for one in value]
     return value

@@ -166,6 +166,13 @@ async def test_trouble_of_ours_is_tried_again_and_not_blamed(house):
     assert [one.summary for one in misses] == ["the disk is full"] * 2
 
 
+async def test_trouble_is_kept_in_words_that_the_database_can_hold(house):
+    """What a hostile build or guest said may be quoted in it."""
+    house.builder.trouble = [InfrastructureError("it said: \x00\udce4")] * 100
+    await house.track(house.posted(1, ("line_3;", "line_3_good;")))
+    assert house.run("v1").sentence == "inconclusive after 5 attempts: it said: \ufffd\ufffd"
+
+
 async def test_a_bug_of_ours_is_trouble_of_ours(house):
     house.builder.trouble = [ZeroDivisionError("a bug")]
     house.machine.trouble = [ZeroDivisionError("another")]
