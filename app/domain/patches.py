@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.domain.outcome import Verdict
+from app.domain.verdict import untested
 
 SELFTESTS = "tools/testing/selftests/bpf/"
 _NOT_BUILT = ("Documentation/", "LICENSES/", "samples/", "CREDITS", "MAINTAINERS", ".mailmap", ".gitignore", "README")
@@ -111,7 +112,15 @@ class Said:
     sentence: str
 
 
-def with_patches(label: str, whole: Said, findings: Sequence[Finding], *, warnings: int, first_warned: int) -> Said:
+def with_patches(
+    label: str,
+    whole: Said,
+    findings: Sequence[Finding],
+    *,
+    warnings: int,
+    first_warned: int,
+    lacking: Sequence[str] = (),
+) -> Said:
     """Return the verdict on a revision once its patches were tried, from that on the whole.
 
     A series that is clean as a whole with a patch that does not build on its own does not build: whoever bisects the
@@ -122,12 +131,14 @@ def with_patches(label: str, whole: Said, findings: Sequence[Finding], *, warnin
         whole: what the judge said.
         findings: what was found, the gravest first.
         warnings: how many new warnings the whole series has; `first_warned` is the first patch that brings one, or 0.
+        lacking: what it needs and was tested without (app.domain.verdict.Case): then it is blamed for nothing.
     """
     builds = [one for one in findings if one.kind is FindingKind.BUILD]
     verdict, parts = whole.verdict, [whole.sentence]
     if builds and whole.verdict is Verdict.CLEAN:
-        verdict = Verdict.DOES_NOT_BUILD
-        parts = [f"{label} does not build patch by patch, though as a whole it does."]
+        verdict = Verdict.INCONCLUSIVE if lacking else Verdict.DOES_NOT_BUILD
+        found = "does not build patch by patch, though as a whole it does."
+        parts = [untested(label, lacking, found) if lacking else f"{label} {found}"]
     told = [one for one in sorted(findings, key=_weight) if not one.said_in(whole.sentence)]
     parts += [f"{one.sentence}." for one in told[:MOST_NAMED]]
     if warnings:

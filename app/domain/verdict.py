@@ -123,15 +123,19 @@ def judge(case: Case) -> Judgement:
     judged = _judge(case)
     if not case.lacking or judged.verdict is Verdict.INCONCLUSIVE:
         return judged
-    needs = f"It needs {'; and '.join(case.lacking)}"
     if judged.verdict is Verdict.CLEAN:
-        return replace(judged, sentence=f"{judged.sentence} {needs}: it was tested without.")
+        return replace(judged, sentence=f"{judged.sentence} {_needs(case.lacking)}: it was tested without.")
     found = judged.sentence.removeprefix(f"{case.label} ")
-    return replace(
-        judged,
-        verdict=Verdict.INCONCLUSIVE,
-        sentence=f"{case.label} is inconclusive, for it could not be tested as meant. {needs}. Without, it {found}",
-    )
+    return replace(judged, verdict=Verdict.INCONCLUSIVE, sentence=untested(case.label, case.lacking, found))
+
+
+def untested(label: str, lacking: Sequence[str], found: str) -> str:
+    """Say that a revision was tested without what it needs, and what was found then: a sentence without its subject."""
+    return f"{label} is inconclusive, for it could not be tested as meant. {_needs(lacking)}. Without, it {found}"
+
+
+def _needs(lacking: Sequence[str]) -> str:
+    return f"It needs {'; and '.join(lacking)}"
 
 
 def _judge(case: Case) -> Judgement:

@@ -209,6 +209,7 @@ def finish(session: Session, held: Claim, findings: Sequence[Finding]) -> None:
         findings,
         warnings=len(brought),
         first_warned=brought[0][0] if brought else 0,
+        lacking=judging.lacking_in(run),
     )
     run.verdict, run.sentence = said.verdict, storable(said.sentence)
     run.evidence = run.evidence | {"patches": check.findings}
@@ -232,4 +233,5 @@ def retry_later(session: Session, held: Claim, why: str, *, pause_s: int) -> boo
 
 
 def _close(check: PatchCheck, *, trouble: str | None = None) -> None:
-    check.state, check.trouble, check.finished_at = CheckState.DONE, trouble, datetime.now(UTC)
+    check.state, check.finished_at = CheckState.DONE, datetime.now(UTC)
+    check.trouble = None if trouble is None else storable(trouble)

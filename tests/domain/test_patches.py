@@ -105,5 +105,14 @@ def test_a_whole_that_does_not_build_is_not_said_to_be_mended():
     assert said.sentence == f"{other.sentence} Patch 3 (bpf: Frob) is the first that does not build: a.c:1: no."
 
 
+def test_what_was_tested_without_what_it_needs_is_blamed_for_no_patch():
+    said = with_patches("v3", CLEAN, [BUILD], warnings=0, first_warned=0, lacking=["“x” v2, which is not at hand"])
+    assert said.verdict is Verdict.INCONCLUSIVE
+    assert said.sentence.startswith(
+        "v3 is inconclusive, for it could not be tested as meant. It needs “x” v2, which is not at hand. Without, it "
+        "does not build patch by patch, though as a whole it does. "
+    )
+
+
 def test_nothing_found_changes_nothing():
     assert with_patches("v3", CLEAN, [], warnings=0, first_warned=0) == CLEAN

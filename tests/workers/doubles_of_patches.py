@@ -39,8 +39,9 @@ class ScriptedSteps:
         text = text_of(self.checkout)
         self.stepping.built.append(commit)
         log(warnings_in(text))
-        if "#error" in text:
-            line = text[: text.index("#error")].count("\n") + 1
+        wrong = next((word for word in ("#error", self.stepping.breaks) if word and word in text), None)
+        if wrong is not None:
+            line = text[: text.index(wrong)].count("\n") + 1
             log(f"/build/linux/kernel/bpf/core.c:{line}:2: error: #error broken\n".encode())
             raise BuildFailedError(target="the kernel", exit_code=2)
 
@@ -63,10 +64,11 @@ class ScriptedSteps:
 
 @dataclass
 class ScriptedStepping:
-    """Where scripted steps are made; `trouble` is raised by the builds to come."""
+    """Where scripted steps are made; `trouble` is raised by the builds to come, what holds `breaks` does not build."""
 
     builder: ScriptedBuilder
     trouble: list[Exception] = field(default_factory=list)
+    breaks: str = ""
     built: list[str] = field(default_factory=list)
     again: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 

@@ -1,5 +1,7 @@
 """Patches tried one by one, through the real queue, database and git, with scripted builds and boots."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -10,6 +12,7 @@ from app.domain.patches import FindingKind
 from app.errors import InfrastructureError
 from app.services import patches
 from app.services.patches import MOST_TRIES
+from tests import factories as make
 from tests.workers.doubles import git
 from tests.workers.house import House
 
@@ -215,6 +218,41 @@ async def test_what_fails_once_only_is_no_patchs_doing(house):
     assert trials[1].tests["failing"] == ["bpf_iter/ksym"]
     assert check.findings == []
     assert house.run("v1").verdict is Verdict.CLEAN
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+async def test_no_patch_is_named_for_a_test_that_fails_by_itself_or_is_ignored(house, ignored):
+    with house.sessions.begin() as session:
+        if ignored:
+            make.add_ignore(session, "bpf_iter/ksym", expires_at=datetime.now(UTC) + timedelta(days=1))
+        for number in range(0 if ignored else 20):
+            run = make.add_run(session, tree="small", base_commit="e" * 40)
+            run.created_at = datetime.now(UTC) - timedelta(days=1)
+            make.add_results(session, run, {"bpf_iter/ksym": Outcome.FAIL if number < 5 else Outcome.PASS})
+    await house.track(
+        house.posted(1, ("line_3;", "line_3_bad;"), ("line_3_bad;", "line_3_good;"), ("line_4;", "line_4_good;"))
+    )
+    check, trials = checked(house)
+    assert trials[1].tests["failing"] == ["bpf_iter/ksym"]
+    assert check.findings == []
+
+
+async def test_an_end_of_the_series_that_does_not_build_here_is_trouble_of_ours(house):
+    """It has built as a whole; a text comes last, and the patch before it is built again."""
+    house.stepping.breaks = "line_4_good"
+    await house.track(
+        house.posted(
+            1,
+            ("line_3;", "line_3_good;"),
+            ("line_4;", "line_4_good;"),
+            ("", "A text.\n", "Documentation/bpf/frob.rst"),
+        )
+    )
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    check, _ = checked(house)
+    assert check.findings == []
+    assert "the series built as a whole, and patch 3 at its end does not here" in check.trouble
 
 
 async def test_a_patch_that_does_not_boot_though_the_whole_does(house):

@@ -18,7 +18,7 @@ from app.domain.buildlog import CompilerError, Severity, owner
 from app.domain.diff import FileDiff
 from app.domain.outcome import Outcome
 from app.domain.patches import Finding, FindingKind, Part, parts_of
-from app.errors import BuildFailedError
+from app.errors import BuildFailedError, InfrastructureError
 from app.services.execution import JobPatch
 from workers.ports import Steps
 from workers.recorder import StepRecord
@@ -84,7 +84,7 @@ async def build_each(record: StepRecord, steps: Steps, line: Line, whole: Whole)
     After a patch that does not build, what failed is built again with each patch until it does.
 
     Raises:
-        InfrastructureError: trouble of ours.
+        InfrastructureError: trouble of ours; also where the end of the series does not build here, for it has built.
     """
     found: list[Built] = []
     broken: tuple[Part, ...] = ()
@@ -104,6 +104,9 @@ async def build_each(record: StepRecord, steps: Steps, line: Line, whole: Whole)
         if built.outcome is not Outcome.SKIP:
             broken = parts if built.outcome is Outcome.FAIL else ()
         found.append(built)
+    if broken and whole.builds:
+        last = next(one for one in reversed(found) if one.outcome is Outcome.FAIL)
+        raise InfrastructureError(f"the series built as a whole, and patch {last.position} at its end does not here")
     return found
 
 

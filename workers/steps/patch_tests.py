@@ -244,11 +244,12 @@ def tests_of(life: Lives, baseline: RunFacts) -> dict[str, Any]:
 
 
 async def passing_trouble(
-    prober: Prober, lives: dict[int, Lives], *, blamed: frozenset[TestKey], boots: bool
+    prober: Prober, lives: dict[int, Lives], *, but: frozenset[TestKey], boots: bool
 ) -> list[Finding]:
     """Return what single patches break that is whole at the end: confirmed alone, twice, and against those before it.
 
-    `blamed` are tests that the whole series fails, which are not among them; `boots`: the whole series boots.
+    `but` are tests that are not among them: the whole series fails them, or nobody is named for them; `boots`: the
+    whole series boots.
 
     Raises:
         InfrastructureError: trouble of ours.
@@ -256,7 +257,7 @@ async def passing_trouble(
     found = await _no_boots(prober, lives) if boots else []
     sides = {position: observe([life.results]) for position, life in lives.items() if life.ready}
     sides[prober.line.length] = observe([prober.run.results])
-    for position, keys in sorted(_suspects(prober, sides, but=blamed).items()):
+    for position, keys in sorted(_suspects(prober, sides, but=but).items()):
         before = max([0, *(at for at in sides if at < position)])
         confirmed = await _confirmed(prober, keys, bad=position, good=before)
         by_end: dict[int | None, list[TestKey]] = {}

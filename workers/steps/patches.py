@@ -1,6 +1,6 @@
 """patches: each patch of a judged series on its own: does it build, what does it warn of, what does it break."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -11,19 +11,31 @@ from app.db.queries.logs import log_size, read_log, step_with_log
 from app.domain.build_warnings import KERNEL_BEGINS
 from app.domain.diff import parse_files
 from app.domain.message import parse_message, patch_mail
-from app.domain.outcome import Outcome, Step
+from app.domain.outcome import Outcome, Step, TestKey
 from app.domain.patches import Finding
+from app.domain.regression import observe
 from app.domain.sentence import plural
 from app.errors import InfrastructureError, PatchDoesNotApplyError
 from app.services import execution, patches
 from app.services.execution import Job
+from app.services.judging import RunFacts
 from app.services.patches import Heard, Trial
+from app.services.precedents import find_precedents
 from workers.context import Context
 from workers.ports import Base, Checkout, PatchAdvice, Steps
 from workers.recorder import Recorder, StepRecord
 from workers.steps.apply import base_tree
+from workers.steps.lives import Lives
 from workers.steps.patch_builds import Built, Line, Whole, build_each, build_findings, warnings_of
-from workers.steps.patch_tests import Prober, boot_each, first_bad, passing_trouble, subjects_of, tests_of
+from workers.steps.patch_tests import (
+    CONFIRMATIONS,
+    Prober,
+    boot_each,
+    first_bad,
+    passing_trouble,
+    subjects_of,
+    tests_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -126,8 +138,16 @@ class _Tried:
         self._store([replace(self.trials[at], tests=tests_of(life, heard.baseline)) for at, life in lives.items()])
         subjects = subjects_of(heard)
         found = await first_bad(prober, subjects, lives) if subjects else []
-        blamed = frozenset((*(key for key, _ in heard.blamed), *heard.gone))
-        return found + await passing_trouble(prober, lives, blamed=blamed, boots=heard.run.booted)
+        others = frozenset((*(key for key, _ in heard.blamed), *heard.gone)) | self._excused(lives, heard.baseline)
+        return found + await passing_trouble(prober, lives, but=others, boots=heard.run.booted)
+
+    def _excused(self, lives: Mapping[int, Lives], baseline: RunFacts) -> frozenset[TestKey]:
+        """Return the failing tests that nobody is named for: they are ignored, or may have failed by themselves."""
+        base, patched = observe([baseline.results]), observe(life.results for life in lives.values())
+        with self._context.sessions() as session:
+            known = find_precedents(session, self._job.run_id, baseline=base, patched=patched)
+        flaky = (key for key, history in known.histories.items() if history.explains_failures(CONFIRMATIONS))
+        return frozenset((*known.ignored, *flaky))
 
     async def _advice(self, steps: Steps, line: Line, heard: Heard) -> None:
         """Ask the tree's scripts; advice that cannot be had is no trouble."""
