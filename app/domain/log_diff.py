@@ -85,7 +85,13 @@ _FIGURE_NAMES = {
 
 
 def diff_logs(
-    left: Sequence[str], right: Sequence[str], *, context: int = 3, style: Style = Style.LOG, exact: bool = False
+    left: Sequence[str],
+    right: Sequence[str],
+    *,
+    context: int = 3,
+    style: Style = Style.LOG,
+    exact: bool = False,
+    most: int = MAX_LINES,
 ) -> LogDiff:
     """Compare two logs.
 
@@ -95,12 +101,13 @@ def diff_logs(
         context: how many shared lines to give around those that differ.
         style: how they are folded.
         exact: compare them as they are, and give every difference.
+        most: lines of each that are compared.
     """
     head = _shared(left, right)
     tail = _shared(left[head:][::-1], right[head:][::-1])
     a, b = left[head : len(left) - tail], right[head : len(right) - tail]
-    beyond = max(len(a), len(b), MAX_LINES) - MAX_LINES
-    a, b = a[:MAX_LINES], b[:MAX_LINES]
+    beyond = max(len(a), len(b), most) - most
+    a, b = a[:most], b[:most]
     lines: list[DiffLine] = list(_both(right, 0, 0, head))
     fold_a, fold_b = (_folded(one, head, len(part), style, exact=exact) for one, part in ((left, a), (right, b)))
     known = [] if exact else fold(left[max(head - MAX_LINES, 0) : head], style)

@@ -11,6 +11,11 @@ from rapidfuzz import fuzz, process
 
 MAX_COMPARED_LINES = 4000
 """Lines of a log in which the nearest to an expectation is looked for; the work is linear in it."""
+MAX_LOOKS = 4_000_000
+"""Lines that are looked at for the patterns of one output, again and again for each: a second at most.
+
+Only who prints hundreds of patterns that are nowhere in a long log comes to the end of it.
+"""
 
 _ALIKE = 60
 _HOLDS = 85
@@ -22,8 +27,23 @@ Place = tuple[int, int]
 """A line's index and a column in it."""
 
 
+class Looks:
+    """How many lines may still be looked at."""
+
+    def __init__(self) -> None:
+        self._left = MAX_LOOKS
+
+    def find(self, log: Sequence[str], start: Place, pattern: str, *, is_regex: bool) -> tuple[Place, Place] | None:
+        """Return where a pattern begins and ends, None where it is nowhere, or no more lines may be looked at."""
+        if self._left <= 0:
+            return None
+        span = _find(log, start, pattern, is_regex=is_regex)
+        self._left -= (span[1][0] if span else len(log)) - start[0] + 1
+        return span
+
+
 def locate(
-    log: Sequence[str], patterns: Sequence[tuple[str, bool]], start: Place = (0, 0)
+    log: Sequence[str], patterns: Sequence[tuple[str, bool]], start: Place = (0, 0), *, looks: Looks
 ) -> tuple[tuple[int | None, ...], Place]:
     """Return on which lines (from 1) patterns that matched one after the other did, and where the last one ends.
 
@@ -34,15 +54,16 @@ def locate(
         log: the lines.
         patterns: each with whether it is a regular expression.
         start: where to begin.
+        looks: how many lines may be looked at.
     """
     found: list[Place | None] = []
     places: list[int | None] = []
     at = before = start
     for pattern, is_regex in patterns:
-        span = _find(log, at, pattern, is_regex=is_regex)
+        span = looks.find(log, at, pattern, is_regex=is_regex)
         if span is None and before != at:
             # What seemed to match before it was rather forbidden before it, and comes later.
-            span = _find(log, before, pattern, is_regex=is_regex)
+            span = looks.find(log, before, pattern, is_regex=is_regex)
             if span is not None:
                 places[-1] = None
                 at = before

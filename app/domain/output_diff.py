@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.domain.log_diff import LogDiff, diff_logs
+from app.domain.log_diff import MAX_LINES, LogDiff, diff_logs
 from app.domain.log_fold import Style
 from app.domain.test_output import Part, PartKind, parts
 
 MAX_COMPARED = 60
 """Parts that are compared; a test with more of them has no page that anybody reads."""
+MAX_IN_ALL = 6 * MAX_LINES
+"""Lines of all parts that are compared: two seconds, where nothing is alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +58,15 @@ def diff_outputs(
     keys = list(dict.fromkeys((*b, *a)))[:MAX_COMPARED]
     c = {} if again is None else dict(_numbered(parts(again)))
     found = []
+    room = MAX_IN_ALL
     for key in keys:
         kind, title, number = key
         one, other = a.get(key), b.get(key)
         style = Style.ITERATOR if kind is PartKind.ITERATOR else Style.LOG
         lines = (one.lines if one else (), other.lines if other else ())
-        diff = diff_logs(*lines, context=context, style=style, exact=exact)
+        most = min(MAX_LINES, room)
+        diff = diff_logs(*lines, context=context, style=style, exact=exact, most=most)
+        room -= 0 if lines[0] == lines[1] else min(most, max(map(len, lines)))
         another = c.get(key)
         found.append(
             PartDiff(
@@ -71,15 +76,17 @@ def diff_outputs(
                 left=one is not None,
                 right=other is not None,
                 diff=diff,
-                restless=bool(
-                    one and another and not diff.same and not diff_logs(one.lines, another.lines, style=style).same
-                ),
+                restless=bool(one and another and not diff.same and _differ(one, another, style, most)),
             )
         )
     beside = diff_logs(_beside(left, framed[0]), _beside(right, framed[1]), context=context, exact=exact)
     if not found or not beside.same:
         found.append(PartDiff(kind=None, title="", number=0, left=True, right=True, diff=beside))
     return tuple(found)
+
+
+def _differ(one: Part, another: Part, style: Style, most: int) -> bool:
+    return not diff_logs(one.lines, another.lines, style=style, most=most).same
 
 
 def _numbered(framed: Sequence[Part]) -> list[tuple[tuple[PartKind, str, int], Part]]:

@@ -16,11 +16,12 @@ the log that the others search.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
-from app.domain.log_search import locate, nearest_line
+from app.domain.log_search import Looks, locate, nearest_line
 from app.domain.test_output import Part, PartKind, parts
 
 MAX_CHECKS = 50
@@ -125,30 +126,33 @@ _SPEC = re.compile(
 
 def find_check(lines: Sequence[str]) -> VerifierCheck | None:
     """Return the first verifier-log check that failed in a test's log, or None when it shows none."""
-    return next(iter(find_checks(lines)), None)
+    return next(_each_check(lines), None)
 
 
 def find_checks(lines: Sequence[str]) -> tuple[VerifierCheck, ...]:
     """Return every check that failed in a test's log, in order, at most MAX_CHECKS: one test may fail several."""
+    return tuple(islice(_each_check(lines), MAX_CHECKS))
+
+
+def _each_check(lines: Sequence[str]) -> Iterator[VerifierCheck]:
     framed = parts(lines)
     inside = {at for part in framed for at in range(part.start, part.end)}
-    checks: list[VerifierCheck] = []
+    looks = Looks()
     at = 0
-    while at < len(lines) and len(checks) < MAX_CHECKS:
+    while at < len(lines):
         if at in inside:
             at += 1
             continue
         if _PATTERN.match(lines[at]):
             group = _group(lines, at)
             before = [part for part in framed if part.end <= at and part.kind in _KINDS]
-            checks.append(_pattern_check(before[-1] if before else None, group))
+            yield _pattern_check(before[-1] if before else None, group, looks)
             at = group.end
             continue
         check = _other_check(lines[at], at, framed)
         if check is not None:
-            checks.append(check)
+            yield check
         at += 1
-    return tuple(checks)
 
 
 def _group(lines: Sequence[str], start: int) -> _Group:
@@ -175,22 +179,24 @@ def _group(lines: Sequence[str], start: int) -> _Group:
     )
 
 
-def _pattern_check(part: Part | None, group: _Group) -> VerifierCheck:
+def _pattern_check(part: Part | None, group: _Group, looks: Looks) -> VerifierCheck:
     kind = _KINDS[part.kind] if part else CheckKind.MSG
     log = part.lines if part else ()
     matched = [(pattern, is_regex) for status, is_regex, pattern in group.patterns if status is Status.MATCHED]
-    places, end = locate(log, matched)
+    places, end = locate(log, matched, looks=looks)
     status, is_regex, pattern = group.patterns[-1]
     if status is Status.MATCHED:
         line = None
     else:
-        line = group.actual or (None if status is Status.EXPECTED else locate(log, [(pattern, is_regex)], end)[0][0])
+        line = group.actual
+        if line is None and status is not Status.EXPECTED:
+            line = locate(log, [(pattern, is_regex)], end, looks=looks)[0][0]
         places = (*places, line)
     wrong_at, elsewhere = line, False
     if status is Status.EXPECTED:
         after = _line_of(log, end)
         wrong_at = nearest_line(log, pattern, start=after)
-        before = locate(log, [(pattern, is_regex)])[0][0] if matched else None
+        before = locate(log, [(pattern, is_regex)], looks=looks)[0][0] if matched else None
         if before is not None and before <= after + 1:
             wrong_at, elsewhere = before, True
     nearest = log[wrong_at - 1].strip() if wrong_at is not None and wrong_at <= len(log) else None

@@ -1,3 +1,6 @@
+import pytest
+
+from app.domain import output_diff
 from app.domain.output_diff import diff_outputs
 from app.domain.test_output import PartKind
 
@@ -55,3 +58,17 @@ def test_what_differs_between_two_boots_of_one_side_is_restless() -> None:
     assert [one.restless for one in diff_outputs(left, right, again=again)] == [True, False]
     assert [one.restless for one in diff_outputs(left, right)] == [False, False]
     assert [one.restless for one in diff_outputs(left, left, again=again)] == [False, False]
+
+
+def test_no_more_lines_of_all_parts_are_compared_than_somebody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_diff, "MAX_IN_ALL", 4)
+    same = framed("VERIFIER LOG:", "1", "2", "3", "4", "5")
+    left = [*same, *framed("XLATED:", "a", "b", "c"), *framed("JITED:", "a", "b", "c"), *framed("STDOUT:", "a")]
+    right = [*same, *framed("XLATED:", "x", "y", "z"), *framed("JITED:", "x", "y", "z"), *framed("STDOUT:", "x")]
+    found = diff_outputs(left, right)
+    assert [(one.diff.removed, one.diff.left_out, one.same) for one in found] == [
+        (0, 0, True),
+        (3, 0, False),
+        (1, 2, False),
+        (0, 1, False),
+    ]

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain import log_search
 from app.domain.testlog.excerpt import explain
 from app.domain.verifier_log import CheckKind, Status, find_check, find_checks
 
@@ -253,6 +254,19 @@ def test_failures_that_a_line_says(line: str, kind: CheckKind, sentence: str) ->
     check = find_check([line])
     assert check is not None
     assert (check.kind, check.sentence) == (kind, sentence)
+
+
+def test_patterns_by_the_hundred_that_are_nowhere_are_not_searched_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostile test prints them, after a long log; what is said of the check stays."""
+    monkeypatch.setattr(log_search, "MAX_LOOKS", 1000)
+    log = ["VERIFIER LOG:", "=============", *("0: exit" for _ in range(400)), "R1 is here", "============="]
+    found = [f"MATCHED    SUBSTR: '{text}'" for text in ("0: exit", *(["nowhere"] * 50), "R1 is here")]
+    first, second = find_checks(
+        [*log, *found[:2], *found[-1:], "EXPECTED   SUBSTR: 'R2'", *found, "EXPECTED   SUBSTR: 'R2'"]
+    )
+    assert [one.line for one in first.expectations] == [1, None, 401, None]
+    assert [one.line for one in second.expectations][-2:] == [None, None]
+    assert second.sentence.startswith("expected “R2”")
 
 
 @given(
