@@ -3,9 +3,10 @@
 from urllib.parse import quote
 
 from app.db.models import Test
+from app.domain.outcome import TestKey
 
 
-def address_of_test(run_id: int, test: Test, ordinal: int = 0, query: str = "") -> str:
+def address_of_test(run_id: int, test: Test | TestKey, ordinal: int = 0, query: str = "") -> str:
     """Return where a test of a run is shown; `query` is appended."""
     path = f"/runs/{run_id}/tests/{quote(test.suite, safe='')}/{quote(test.name)}"
     words = [f"ordinal={ordinal}"] if ordinal else []

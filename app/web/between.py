@@ -9,6 +9,7 @@ from app.db.models import Revision
 from app.domain.outcome import TestKey
 from app.domain.sentence import plural
 from app.services.between import TestsBetween, compare_tests
+from app.web.addresses import address_of_test
 from app.web.words import Chip, Statement, Tone
 
 BROKEN = Chip(text="broken", tone=Tone.BAD)
@@ -20,11 +21,12 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BetweenRow:
-    """A test and what became of it; `why` is what it said in the newer revision, or in the older where it is fixed."""
+    """A test and what became of it; `why` is what it said where it failed last, which `href` leads to."""
 
     key: TestKey
     chip: Chip
     why: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +52,22 @@ def between(session: Session, old: Revision, new: Revision) -> Between:
 
 
 def _rows(found: TestsBetween) -> list[BetweenRow]:
-    if found.comparison is None:
+    compared, old, new = found.comparison, found.old_run, found.new_run
+    if compared is None or old is None or new is None:
         return []
-    said = {one.key: one.reason for one in found.changes}
+    now = {one.key: one.reason for one in found.changes}
+    was = {one.key: one.reason for one in reversed(found.changes)}  # the older run's come first
     groups = (
-        (BROKEN, found.comparison.broken),
-        (STILL, found.comparison.still_broken),
-        (UNKNOWN, found.comparison.unknown),
-        (FIXED, found.comparison.fixed),
+        (BROKEN, new, now, compared.broken),
+        (STILL, new, now, compared.still_broken),
+        (UNKNOWN, old, was, compared.unknown),
+        (FIXED, old, was, compared.fixed),
     )
-    return [BetweenRow(key=key, chip=chip, why=said.get(key, "")) for chip, keys in groups for key in keys]
+    return [
+        BetweenRow(key=key, chip=chip, why=said.get(key, ""), href=address_of_test(run.id, key, key.ordinal))
+        for chip, run, said, keys in groups
+        for key in keys
+    ]
 
 
 def _statement(found: TestsBetween, old: str, new: str) -> Statement:

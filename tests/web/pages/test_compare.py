@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from app.db.session import Sessions
 from app.domain.message import split_mbox
 from app.services.ingest import ingest
 from app.web.twofold import LIMIT, Outer, twofold
-from tests.example import ITER
+from tests.example import ITER, LOG
 from tests.web.conftest import Site
 from tests.web.pages.shape import shape
 
@@ -175,6 +176,10 @@ async def test_the_tests_of_two_revisions_are_compared_beside_their_patches(site
     assert f"test what {ITER}sum is 12, expected 14 fixed" in page.words
     page = await shape(site, f"/series/{site.example.series.id}/compare?from=v1&to=v3")
     assert "1 test broken in v3, 1 test fixed since v1." in page.words
+    assert f'{LOG}expected "R0 is read-only", log says "R0 invalid mem access" fixed' in page.words
+    v1, _, v3, _ = site.example.runs
+    broken, fixed = (f"/runs/{run.id}/tests/test_progs/{quote(name)}" for run, name in ((v3, ITER), (v1, LOG)))
+    assert {broken, fixed} <= set(page.values("href"))
     page = await shape(site, f"/series/{site.example.series.id}/compare?from=v2&to=v3")
     assert "Not compared. v2 does not build, so there are no tests of it to compare." in page.words
 
