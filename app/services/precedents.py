@@ -1,7 +1,7 @@
 """What is known of a run's tests from elsewhere: how they fell out on unpatched trees, and which are ignored."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Run, Test
 from app.db.queries.history import Heard, Seen, heard_on_unpatched, on_unpatched
+from app.db.queries.results import TestRef
 from app.domain.console import ConsoleEvent
 from app.domain.flake import History, Sighting, read_history
 from app.domain.ignoring import Ignore
@@ -52,15 +53,16 @@ def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[Te
         tree=run.tree,
         profile=run.profile,
     )
-    by_ref: dict[tuple[int, int], list[Seen]] = defaultdict(list)
+    found = histories(seen)
+    return {key: found.get(ref, History()) for key, ref in refs.items()}
+
+
+def histories(seen: Iterable[Seen]) -> dict[TestRef, History]:
+    """Return what some results, the oldest first, say of each test."""
+    by_ref: dict[TestRef, list[Sighting]] = defaultdict(list)
     for one in seen:
-        by_ref[one.ref].append(one)
-    return {key: read_history(sightings(by_ref[ref])) for key, ref in refs.items()}
-
-
-def sightings(seen: Iterable[Seen]) -> Sequence[Sighting]:
-    """Return results as the domain reads them."""
-    return [Sighting(base=_base(one), outcomes=(one.outcome,)) for one in seen]
+        by_ref[one.ref].append(Sighting(base=_base(one), outcomes=(one.outcome,)))
+    return {ref: read_history(sightings) for ref, sightings in by_ref.items()}
 
 
 def find_complaints(session: Session, run_id: int, events: Collection[ConsoleEvent]) -> Mapping[str, History]:

@@ -1,19 +1,21 @@
-"""How one test fell out lately: on unpatched trees, base by base, and with patches."""
+"""How tests fell out lately: on unpatched trees, base by base, and with patches."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from app.db.models import Test
-from app.db.queries.history import Seen, on_patched, on_unpatched
-from app.domain.flake import History, read_history
+from app.db.queries.history import MOST_RUNS, Seen, on_patched, on_unpatched
+from app.db.queries.results import TestRef
+from app.db.queries.tests import passed_and_failed
+from app.domain.flake import History
 from app.domain.ignoring import Ignore
 from app.domain.outcome import TestKey
 from app.services.ignoring import in_force_for
-from app.services.precedents import WINDOW, sightings
+from app.services.precedents import WINDOW, histories
 
 MOST_SEEN = 400
 
@@ -39,11 +41,17 @@ class OnBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InProfile:
-    """What the test did in one tree and profile, as a judge reads it; the base seen last comes first in `bases`."""
+    """What the test, or of several results of its name the one of that `ordinal`, did in one tree and profile.
+
+    `history` is what a judge reads: the newest MOST_RUNS results; `older` counts the others. `bases` have all of them,
+    the base seen last first.
+    """
 
     tree: str
     profile: str
+    ordinal: int
     history: History
+    older: int
     bases: tuple[OnBase, ...]
 
 
@@ -67,9 +75,9 @@ def load_history(session: Session, test: Test, *, now: datetime) -> TestHistory:
     """Return what a test did within the window that judges look at."""
     since = now - WINDOW
     seen = on_unpatched(session, [test.id], since=since, most=MOST_SEEN)
-    by_profile: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    by_profile: dict[tuple[str, str, int], list[Seen]] = defaultdict(list)
     for one in seen:
-        by_profile[one.tree, one.profile].append(one)
+        by_profile[one.tree, one.profile, one.ref[1]].append(one)
     failed, ran = on_patched(session, test.id, since=since)
     key = TestKey(suite=test.suite, name=test.name)
     return TestHistory(
@@ -81,7 +89,18 @@ def load_history(session: Session, test: Test, *, now: datetime) -> TestHistory:
     )
 
 
-def _in_profile(tree: str, profile: str, seen: Sequence[Seen]) -> InProfile:
+def flaky_on_base(
+    session: Session, refs: Collection[TestRef], *, tree: str, profile: str, now: datetime
+) -> dict[TestRef, History]:
+    """Return the history in a tree and profile, as a judge reads it, of those tests that are flaky there."""
+    suspects = passed_and_failed(session, {test_id for test_id, _ in refs})
+    if not suspects:
+        return {}
+    found = histories(on_unpatched(session, suspects, since=now - WINDOW, tree=tree, profile=profile))
+    return {ref: found[ref] for ref in refs if ref in found and found[ref].flaky}
+
+
+def _in_profile(tree: str, profile: str, ordinal: int, seen: Sequence[Seen]) -> InProfile:
     by_base: dict[tuple[str, tuple[str, ...]], list[Seen]] = defaultdict(list)
     for one in seen:
         by_base[one.base_commit, one.prerequisites].append(one)
@@ -91,6 +110,8 @@ def _in_profile(tree: str, profile: str, seen: Sequence[Seen]) -> InProfile:
     return InProfile(
         tree=tree,
         profile=profile,
-        history=read_history(sightings(seen)),
+        ordinal=ordinal,
+        history=histories(seen[-MOST_RUNS:])[seen[0].ref],
+        older=max(0, len(seen) - MOST_RUNS),
         bases=tuple(sorted(bases, key=lambda base: base.last.run_id, reverse=True)),
     )

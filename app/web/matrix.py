@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from app.db.models import Change, Run, Test
 from app.db.queries.results import Differing, TestRef
-from app.domain.flake import interval
+from app.domain.flake import History
 from app.domain.outcome import ChangeClass, Outcome
+from app.web.addresses import address_of_test
 from app.web.words import OUTCOMES, Chip, Tone
 
 MOST_ROWS = 120
@@ -47,10 +48,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What a test did in one column; `run_id` leads to its result."""
+    """What a test did in one column; `href` leads to its result, where there is none to the run, "" to nowhere."""
 
     chip: Chip
-    run_id: int | None
+    href: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +84,11 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the database says: what differs, outcomes by run and test, failures and runs of tests on unpatched trees."""
+    """What the database says: what differs, outcomes by run and test, histories of those that are flaky on the base."""
 
     differing: Differing
     outcomes: Mapping[tuple[int, TestRef], Outcome]
-    on_base: Mapping[int, tuple[int, int]]
+    flaky: Mapping[TestRef, History]
     baseline_id: int | None
 
 
@@ -130,7 +131,7 @@ def _row(ref: TestRef, changes: Sequence[Change], columns: Sequence[Column], fac
         change = by_run.get(column.run.id) if column.run else None
         outcome = facts.outcomes.get((column.run.id, ref)) if column.run else None
         chip = _chip(column, change, outcome, repaired=failed_before, first=not seen)
-        cells.append(Cell(chip=chip, run_id=column.run.id if column.run else None))
+        cells.append(Cell(chip=chip, href=_href(column.run.id if column.run else None, ref, changes, facts)))
         if chip not in {NOT_RUN, ABSENT}:
             seen = True
             failed_before = chip.tone is Tone.BAD
@@ -139,7 +140,7 @@ def _row(ref: TestRef, changes: Sequence[Change], columns: Sequence[Column], fac
         test=changes[0].test,
         ordinal=ref[1],
         alike=facts.differing.alike.get(ref, 0),
-        why=_why(changes, labels, facts),
+        why=_why(changes, labels, facts.flaky.get(ref)),
         cells=cells,
     )
 
@@ -147,14 +148,19 @@ def _row(ref: TestRef, changes: Sequence[Change], columns: Sequence[Column], fac
 def _base_cell(ref: TestRef, changes: Sequence[Change], facts: Facts) -> Cell:
     outcome = facts.outcomes.get((facts.baseline_id, ref)) if facts.baseline_id else None
     outcome = outcome or next((change.base for change in changes if change.base), None)
-    failed, ran = facts.on_base.get(ref[0], (0, 0))
-    if 0 < failed < ran:
+    if ref in facts.flaky:
         chip = FLAKY
     elif outcome is None:
         chip = ABSENT
     else:
         chip = FAILS if outcome.failed else OUTCOMES[outcome]
-    return Cell(chip=chip, run_id=facts.baseline_id)
+    return Cell(chip=chip, href=_href(facts.baseline_id, ref, changes, facts))
+
+
+def _href(run_id: int | None, ref: TestRef, changes: Sequence[Change], facts: Facts) -> str:
+    if run_id is None:
+        return ""
+    return address_of_test(run_id, changes[0].test, ref[1]) if (run_id, ref) in facts.outcomes else f"/runs/{run_id}"
 
 
 def _chip(column: Column, change: Change | None, outcome: Outcome | None, *, repaired: bool, first: bool) -> Chip:
@@ -171,16 +177,15 @@ def _chip(column: Column, change: Change | None, outcome: Outcome | None, *, rep
     return OUTCOMES[outcome]
 
 
-def _why(changes: Sequence[Change], labels: Mapping[int, str], facts: Facts) -> list[str]:
+def _why(changes: Sequence[Change], labels: Mapping[int, str], flaky: History | None) -> list[str]:
     said: dict[str, list[str]] = {}
     for change in sorted(changes, key=lambda one: one.run_id):
         if change.reason and (change.kind.blamed or change.kind in EXPLAINED):
             why = (change.message if change.kind.blamed else None) or change.reason
             said.setdefault(why, []).append(labels.get(change.run_id, ""))
     lines = [f"{', '.join(where)}: {reason}" for reason, where in said.items()][:3]
-    failed, ran = facts.on_base.get(changes[0].test_id, (0, 0))
-    if 0 < failed < ran:
-        lines.append(f"fails in {failed:,} of {ran:,} runs of the base ({interval(failed, ran)})")
-    elif failed:
+    if flaky is not None:
+        lines.append(f"{flaky.words} in ninety days")
+    elif any(change.kind is ChangeClass.PRE_EXISTING for change in changes):
         lines.append("fails on the base as well")
     return lines

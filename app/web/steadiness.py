@@ -1,6 +1,9 @@
 """What a test's history says of it in one sentence."""
 
-from app.services.test_history import TestHistory
+from collections.abc import Sequence
+
+from app.domain.sentence import plural
+from app.services.test_history import InProfile, TestHistory
 from app.web.words import Statement, Tone
 
 
@@ -13,11 +16,21 @@ def steadiness(history: TestHistory) -> Statement:
     if not ran:
         return Statement(head="It has not run on an unpatched tree", rest=" in ninety days.", tone=Tone.QUIET)
     if broken:
-        rest = f": it never passed on {', '.join(sorted({one.commit[:12] for one in broken}))}."
+        bases = ", ".join(sorted({one.commit[:12] for one in broken}))
+        rest = f": it never passed on {bases}, in {plural(sum(len(one.seen) for one in broken), 'run')}."
         return Statement(head="Broken on the base", rest=rest, tone=Tone.WARN)
     if flaky:
-        said = "; ".join(f"{one.history.words}, {one.tree} with {one.profile}" for one in flaky[:3])
-        return Statement(head="Flaky", rest=f": it {said}.", tone=Tone.WARN)
+        said = "; ".join(f"{one.history.words}, {_where(one)}" for one in flaky[:3])
+        return Statement(head="Flaky", rest=f": in ninety days it {said}.", tone=Tone.WARN)
+    return Statement(head="Steady", rest=f": it passed in {_passed(ran)}.", tone=Tone.GOOD)
+
+
+def _where(one: InProfile) -> str:
+    numbered = f", result #{one.ordinal + 1} of that name" if one.ordinal else ""
+    return f"{one.tree} with {one.profile}{numbered}"
+
+
+def _passed(ran: Sequence[InProfile]) -> str:
     runs = sum(one.history.runs for one in ran)
-    rest = f": it passed in {'its only run' if runs == 1 else f'all {runs:,} runs'} of unpatched trees in ninety days."
-    return Statement(head="Steady", rest=rest, tone=Tone.GOOD)
+    newest = "newest " if any(one.older for one in ran) else ""
+    return f"{'its only run' if runs == 1 else f'all {newest}{runs:,} runs'} of unpatched trees in ninety days"

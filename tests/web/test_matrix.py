@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.db.models import Change, Run, Test
 from app.db.queries.results import Differing
+from app.domain.flake import History
 from app.domain.outcome import ChangeClass, Outcome
 from app.web.matrix import Column, Facts, build_matrix
 
@@ -42,9 +43,7 @@ def differing(changes: Sequence[Change]) -> Differing:
     return Differing(changes=together, total=len(tests), alike={})
 
 
-def drawn(
-    changes: Sequence[Change], outcomes: dict[tuple[int, str], Outcome], on_base: dict[str, tuple[int, int]]
-) -> str:
+def drawn(changes: Sequence[Change], outcomes: dict[tuple[int, str], Outcome], flaky: dict[str, History]) -> str:
     """Return the matrix as text, to be read beside what it should be."""
 
     def number(name: str) -> int:
@@ -53,7 +52,7 @@ def drawn(
     facts = Facts(
         differing=differing(changes),
         outcomes={(run, (number(name), 0)): outcome for (run, name), outcome in outcomes.items()},
-        on_base={number(name): counts for name, counts in on_base.items()},
+        flaky={(number(name), 0): history for name, history in flaky.items()},
         baseline_id=BASE,
     )
     matrix = build_matrix(COLUMNS, facts)
@@ -82,8 +81,8 @@ def test_the_whole_of_it() -> None:
     outcomes = {(run, "iter"): PASSES for run in (BASE, 11, 15)} | {(13, "iter"): FAILS}
     outcomes |= {(BASE, "gone"): PASSES, (11, "gone"): PASSES, (13, "gone"): SKIPS, (BASE, "broken"): FAILS}
     outcomes |= {(BASE, "shaky"): PASSES, (11, "shaky"): PASSES, (15, "shaky"): PASSES}
-    on_base = {"shaky": (14, 212), "broken": (3, 3), "iter": (0, 3)}
-    assert drawn(changes, outcomes, on_base) == (
+    flaky = {"shaky": History(failures=14, runs=212, bases=30)}
+    assert drawn(changes, outcomes, flaky) == (
         """\
  | base | v1 | v2 | v3 | v4 | v5
 Regressed at some time
@@ -101,7 +100,7 @@ mended | fails | – | not run | fixed | not run | –
 Not the series' doing
 shaky | flaky | pass | not run | flaky | not run | pass
   v3: failed 1 of 3
-  fails in 14 of 212 runs of the base (4–11 %)
+  failed 14 of 212 runs of unpatched trees (4–11 %) in ninety days
 broken | fails | fails | not run | – | not run | –
   fails on the base as well"""
     )
@@ -114,6 +113,6 @@ def test_nothing_differs() -> None:
 def test_what_a_row_stands_for_and_what_has_no_row() -> None:
     changes = [change(11, name, ChangeClass.REGRESSION, PASSES, FAILS) for name in ("a/x", "b/x")]
     few = Differing(changes=changes, total=400, alike={(changes[0].test_id, 0): 38, (changes[1].test_id, 0): 0})
-    matrix = build_matrix(COLUMNS, Facts(differing=few, outcomes={}, on_base={}, baseline_id=BASE))
+    matrix = build_matrix(COLUMNS, Facts(differing=few, outcomes={}, flaky={}, baseline_id=BASE))
     assert (matrix.differing, matrix.left_out) == (400, 400 - 40)
     assert [row.alike for _, rows in matrix.groups for row in rows] == [38, 0]

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from app.db.queries.history import MOST_RUNS
 from app.domain.outcome import Outcome
 from tests import factories as make
-from tests.example import ITER
+from tests.example import FLAKY, ITER
 from tests.factories import NOW
 from tests.web.conftest import Site
 from tests.web.pages.shape import shape
@@ -56,7 +57,8 @@ async def test_the_figures_are_those_that_a_judge_reads(own_site: Site, stored: 
 async def test_the_page_says_it_in_words_and_run_by_run(own_site: Site, stored: Session) -> None:
     make.add_ignore(stored, "map_kptr", reason="<i>races")
     page = await shape(own_site, f"/tests/{add_history(stored)}")
-    assert "Flaky: it failed 1 of 6 runs of unpatched trees (3\N{EN DASH}56 %), bpf-next with bpf-quick." in page.words
+    said = "Flaky: in ninety days it failed 1 of 6 runs of unpatched trees (3\N{EN DASH}56 %), bpf-next with bpf-quick."
+    assert said in page.words
     assert "bbbbbbbbbbbb ✗ fail in run" in page.words
     assert "1 of 3 19 d ago" in page.words or "1 of 3 18 d ago" in page.words
     assert "With patches, of whatever series: failed 1 of 1 run in ninety days." in page.words
@@ -69,7 +71,7 @@ async def test_the_page_says_it_in_words_and_run_by_run(own_site: Site, stored: 
     [
         ("PP", "Steady: it passed in all 2 runs of unpatched trees in ninety days."),
         ("P", "Steady: it passed in its only run of unpatched trees"),
-        ("FF", "Broken on the base: it never passed on eeeeeeeeeeee."),
+        ("FF", "Broken on the base: it never passed on eeeeeeeeeeee, in 2 runs."),
         ("", "It has not run on an unpatched tree in ninety days."),
     ],
 )
@@ -80,6 +82,45 @@ async def test_what_a_history_says(own_site: Site, stored: Session, outcomes: st
         make.add_results(stored, run, {"fresh": Outcome.FAIL if letter == "F" else Outcome.PASS})
     stored.commit()
     assert said in (await shape(own_site, f"/tests/{test.id}")).words
+
+
+async def test_results_of_one_name_are_not_taken_for_one_flaky_test(own_site: Site, stored: Session) -> None:
+    for _ in range(3):
+        run = make.add_run(stored)
+        make.add_results(stored, run, {"twice": Outcome.PASS})
+        make.add_results(stored, run, {"twice": Outcome.FAIL}, ordinal=1)
+    stored.commit()
+    test = make.known_test(stored, "twice").id
+    found = (await got(own_site, f"/tests/{test}/history"))["unpatched"]
+    figures = [[one[name] for name in ("ordinal", "failures", "runs", "broken")] for one in found]
+    assert figures == [[0, 0, 3, 0], [1, 0, 0, 1]]
+    page = await shape(own_site, f"/tests/{test}")
+    assert "Broken on the base" in page.words
+    assert "Flaky" not in page.words
+    assert "bpf-quick, in ninety days: result #2 of that name" in page.words
+
+
+async def test_what_a_judge_does_not_look_at_is_counted_apart(own_site: Site, stored: Session) -> None:
+    for number in range(MOST_RUNS + 2):
+        make.add_results(stored, make.add_run(stored), {"old": Outcome.FAIL if number == 0 else Outcome.PASS})
+    stored.commit()
+    test = make.known_test(stored, "old").id
+    (found,) = (await got(own_site, f"/tests/{test}/history"))["unpatched"]
+    assert (found["failures"], found["runs"], found["older"]) == (0, MOST_RUNS, 2)
+    page = await shape(own_site, f"/tests/{test}")
+    assert f"Steady: it passed in all newest {MOST_RUNS} runs of unpatched trees in ninety days." in page.words
+    assert "2 older results left out" in page.words
+
+
+async def test_broken_on_an_older_base_is_not_flaky_in_the_matrix(own_site: Site, stored: Session) -> None:
+    """The fix came with a newer base: nobody's test is flaky for that."""
+    for base, outcome in (("b", Outcome.FAIL), ("b", Outcome.FAIL), ("c", Outcome.PASS), ("c", Outcome.PASS)):
+        make.add_results(stored, make.add_run(stored, base_commit=base * 40), dict.fromkeys((ITER, FLAKY), outcome))
+    make.add_results(stored, make.add_run(stored, base_commit="c" * 40), {FLAKY: Outcome.FAIL})
+    stored.commit()
+    page = await shape(own_site, f"/series/{own_site.example.series.id}")
+    assert "failed 3 of 6 runs of unpatched trees (19\N{EN DASH}81 %) in ninety days" in page.words
+    assert page.words.count("of unpatched trees") == 1
 
 
 async def test_the_example_s_test_has_a_history(site: Site) -> None:

@@ -26,19 +26,22 @@ class OnBaseShape(BaseModel):
 
 
 class InProfileShape(BaseModel):
-    """What a test did in one tree and profile, as a judge reads it.
+    """What a test did in one tree and profile, as a judge reads it: its newest sixty results.
 
     `failures` of `runs` say how often it fails by itself: the interval from `low` to `high` holds the rate in 95 of 100
-    cases (E. B. Wilson's). `broken` counts bases that are left out because it was broken on them, not flaky.
+    cases (E. B. Wilson's). `broken` counts bases that are left out because it was broken on them, not flaky, `older`
+    results that are left out because there are newer ones; `bases` have both.
     """
 
     tree: str = Field(examples=["bpf-next"])
     profile: str = Field(examples=["bpf-quick"])
+    ordinal: int = Field(description="which of several results that share the name, from 0", examples=[0])
     failures: int = Field(examples=[4])
     runs: int = Field(examples=[30])
     low: float = Field(examples=[0.0531])
     high: float = Field(examples=[0.2968])
     broken: int = Field(examples=[0])
+    older: int = Field(examples=[0])
     words: str = Field(examples=["failed 4 of 30 runs of unpatched trees (5-30 %)"])
     bases: list[OnBaseShape] = Field(description="the one seen last first")
 
@@ -80,11 +83,13 @@ def _in_profile(one: InProfile) -> InProfileShape:
     return InProfileShape(
         tree=one.tree,
         profile=one.profile,
+        ordinal=one.ordinal,
         failures=one.history.failures,
         runs=one.history.runs,
         low=round(low, 4),
         high=round(high, 4),
         broken=one.history.broken,
+        older=one.older,
         words=one.history.words,
         bases=[
             OnBaseShape(

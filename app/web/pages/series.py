@@ -17,7 +17,7 @@ from app.web.mboxrd import download
 from app.web.moved import moved_or_missing
 from app.web.pages.lists import Pager, pager
 from app.web.pages.series_page import series_page
-from app.web.parameters import Config, Id, OrAny, Read, SessionFactory, Words
+from app.web.parameters import Config, Id, Now, OrAny, Read, SessionFactory, Words
 from app.web.render import render
 from app.web.words import Chip, revision_chips
 
@@ -90,6 +90,7 @@ def show_series(
     request: Request,
     session: Read,
     settings: Config,
+    now: Now,
     revision: Annotated[str | None, Query(max_length=100)] = None,
 ) -> HTMLResponse:
     """Show one series; `revision` is the label of the one to look at, the newest without it."""
@@ -101,7 +102,7 @@ def show_series(
         chosen = next((one for one in reversed(series.revisions) if one.label == revision), None) or chosen
         if chosen.label != revision:
             raise moved_or_missing(session, series_id, revision)
-    return render(request, "series/show.html", series_page(session, settings, series, chosen))
+    return render(request, "series/show.html", series_page(session, settings, series, chosen, now))
 
 
 @router.get("/series/{series_id}/mbox")

@@ -4,6 +4,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,6 @@ from app.db.models import Change, Comment, Patch, Report, Revision, Run, Series
 from app.db.queries import patches as patch_queries
 from app.db.queries import results as result_queries
 from app.db.queries import series as series_queries
-from app.db.queries import tests as test_queries
 from app.db.queries import threads as thread_queries
 from app.db.queries.patches import Heard
 from app.db.queries.reports import newest_report
@@ -22,6 +22,7 @@ from app.domain.outcome import ChangeClass
 from app.report.reproduce import mailed
 from app.services.comparing import Told, changes_told
 from app.services.reproducing import load_recipe
+from app.services.test_history import flaky_on_base
 from app.web.botwords import BotLine, bot_line
 from app.web.evidence import Evidence, read_evidence, said_first
 from app.web.mailtext import BODY_LIMIT, Said, said
@@ -104,7 +105,7 @@ class SeriesPage:
         return next(card.comments for card in self.cards if card.current)
 
 
-def series_page(session: Session, settings: Settings, series: Series, chosen: Revision) -> SeriesPage:
+def series_page(session: Session, settings: Settings, series: Series, chosen: Revision, now: datetime) -> SeriesPage:
     """Gather the page; a fixed number of statements, however many revisions, tests and comments there are."""
     ids = [revision.id for revision in series.revisions]
     runs = runs_of_revisions(session, ids)
@@ -113,7 +114,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
     counts = change_counts(session, run_ids)
     differing = result_queries.list_differing(session, run_ids, MOST_ROWS)
     run = shown[chosen.id]
-    matrix, tests = _matrix(session, series.revisions, runs, differing, run)
+    matrix, tests = _matrix(session, series.revisions, runs, differing, run, now)
     cover, patches, left_out = _comments(patch_queries.comments_on_revision(session, chosen.id, BODY_LIMIT), chosen)
     return SeriesPage(
         series=series,
@@ -165,17 +166,19 @@ def _matrix(
     runs: dict[int, RevisionRuns],
     differing: Differing,
     current: Run | None,
+    now: datetime,
 ) -> tuple[Matrix, int]:
     shown = [(revision, runs[revision.id].shown) for revision in revisions]
-    baselines = [run.baseline_id for _, run in reversed(shown) if run and run.baseline_id]
-    baseline = current.baseline_id if current and current.baseline_id else next(iter(baselines), None)
+    judged = [run for run in (current, *(run for _, run in reversed(shown))) if run and run.baseline_id]
+    where = judged[0] if judged else None
+    baseline = where.baseline_id if where else None
     run_ids = [run.id for _, run in shown if run] + ([baseline] if baseline else [])
     sizes = result_queries.sizes(session, run_ids)
     refs = list(dict.fromkeys((one.test_id, one.ordinal) for one in differing.changes))
     facts = Facts(
         differing=differing,
         outcomes=result_queries.outcomes(session, run_ids, refs),
-        on_base=test_queries.base_counts(session, [test for test, _ in refs]),
+        flaky=flaky_on_base(session, refs, tree=where.tree, profile=where.profile, now=now) if where else {},
         baseline_id=baseline,
     )
     columns = [Column(label=revision.label, run=run, tested=bool(run and sizes[run.id])) for revision, run in shown]

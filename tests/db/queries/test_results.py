@@ -59,11 +59,6 @@ def test_outcomes_by_run_and_test(session: Session, run: Run) -> None:
     assert queries.outcomes(session, [], []) == {}
 
 
-def test_unpatched_trees_are_baselines_and_confirming_boots_of_the_base(session: Session, run: Run) -> None:
-    test, failing = make.known_test(session, "b/x"), make.known_test(session, "c")
-    assert test_queries.base_counts(session, [test.id, failing.id]) == {test.id: (0, 2), failing.id: (1, 1)}
-
-
 def test_changes_come_by_gravity(session: Session, run: Run) -> None:
     for name, kind in (("new", ChangeClass.NEW_PASS), ("gone", ChangeClass.DISAPPEARED), ("shaky", ChangeClass.FLAKY)):
         make.add_change(session, run, name, kind)

@@ -28,27 +28,30 @@ def runs(session: Session) -> list[Run]:
 
 def test_only_the_newest_results_count(session: Session, runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
     a, other = make.known_test(session, "a").id, make.known_test(session, "other").id
-    assert queries.base_counts(session, [a, other]) == {a: (2, 5), other: (5, 5)}
+    assert queries.passed_and_failed(session, [a, other]) == [a]
     monkeypatch.setattr(queries, "RECENT", 4)
-    assert queries.base_counts(session, [a, other]) == {a: (1, 4), other: (4, 4)}
+    assert queries.passed_and_failed(session, [a, other]) == [a]
+    monkeypatch.setattr(queries, "RECENT", 3)
+    assert queries.passed_and_failed(session, [a, other]) == []
 
 
 def test_a_skip_is_no_run_on_the_base_and_makes_no_room(
     session: Session, runs: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make.add_results(session, make.add_run(session), {"a": Outcome.SKIP})
-    monkeypatch.setattr(queries, "RECENT", 3)
+    monkeypatch.setattr(queries, "RECENT", 4)
     test = make.known_test(session, "a").id
-    assert queries.base_counts(session, [test]) == {test: (0, 3)}
+    assert queries.passed_and_failed(session, [test]) == [test]
 
 
 def test_what_a_patched_tree_does_says_nothing_of_the_base(session: Session, runs: list[Run]) -> None:
     run = make.add_run(session, make.add_revision(session, make.add_series(session)))
-    make.add_results(session, run, {"a": FAIL})
-    make.add_results(session, run, {"a": FAIL}, boot=1)
-    make.add_results(session, run, {"a": FAIL}, boot=1, on_base=True)
-    test = make.known_test(session, "a").id
-    assert queries.base_counts(session, [test]) == {test: (3, 6)}
+    make.add_results(session, run, {"other": PASS})
+    make.add_results(session, run, {"other": PASS}, boot=1)
+    test = make.known_test(session, "other").id
+    assert queries.passed_and_failed(session, [test]) == []
+    make.add_results(session, run, {"other": PASS}, boot=1, on_base=True)
+    assert queries.passed_and_failed(session, [test]) == [test]
 
 
 def test_a_list_says_how_tests_do_of_late(session: Session, runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:

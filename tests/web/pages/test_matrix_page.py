@@ -7,6 +7,7 @@ from app.db.models import Run
 from app.domain.outcome import ChangeClass, Outcome
 from app.web.matrix import MOST_ROWS
 from tests import factories as make
+from tests.example import ITER
 from tests.web.conftest import Site
 from tests.web.pages.shape import shape
 
@@ -49,3 +50,11 @@ async def test_what_fails_on_the_base_as_well_is_a_line_below(own_site: Site, st
     )
     assert "and 21 more" in page.words
     assert page.words.count("broken/") == 200
+
+
+async def test_a_cell_leads_to_what_the_test_printed_there(site: Site) -> None:
+    baseline, (_, v2, v3, v4) = site.example.baseline, site.example.runs
+    page = await shape(site, f"/series/{site.example.series.id}")
+    leads = [href for href in page.values("href") if href.startswith("/runs/")]
+    assert {f"/runs/{run.id}/tests/test_progs/{ITER}" for run in (baseline, v3, v4)} <= set(leads)
+    assert f"/runs/{v2.id}" in leads  # it has no results
