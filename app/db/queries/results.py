@@ -183,11 +183,6 @@ def _ranked(refs: Subquery, limit: int) -> Select[Any]:
     )
 
 
-def change_of_test(session: Session, run_id: int, test_id: int, ordinal: int) -> Change | None:
-    """Return what the judge made of one test of a run; None where it does what it does on the base."""
-    return session.get(Change, (run_id, test_id, ordinal))
-
-
 def page_changes(session: Session, run_id: int, kind: ChangeClass | None, window: Window) -> Page[Change]:
     """Return one page of what changed in a run against its baseline, with the tests, by class, suite and name."""
     statement = select(Change).join(Change.test).options(contains_eager(Change.test)).where(Change.run_id == run_id)
@@ -242,14 +237,16 @@ def suites(session: Session, run_id: int) -> Sequence[str]:
     return session.scalars(statement.distinct().order_by(Test.suite)).all()
 
 
-def results_of_tests(session: Session, run_id: int, tests: Sequence[TestRef]) -> Sequence[Result]:
-    """Return every result, of each boot, that a run has of some tests, with what the log says of it."""
+def results_of_tests(
+    session: Session, run_id: int, tests: Sequence[TestRef], *, details: bool = True
+) -> Sequence[Result]:
+    """Return every result, of each boot, that a run has of some tests; with `details` what the log says of each."""
     if not tests:
         return []
     statement = (
         select(Result)
         .where(Result.run_id == run_id, tuple_(Result.test_id, Result.ordinal).in_(tests))
-        .options(joinedload(Result.test), undefer(Result.detail))
+        .options(joinedload(Result.test), *([undefer(Result.detail)] if details else []))
         .order_by(Result.test_id, Result.ordinal, Result.on_base, Result.boot, Result.attempt.desc())
     )
     return session.scalars(statement).all()

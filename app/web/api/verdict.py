@@ -123,9 +123,8 @@ class _Tests:
         """Return these tests, each with the results that the judge saw."""
         wanted = list(changes)
         refs = [(one.test_id, one.ordinal) for one in wanted]
-        results = list(queries.results_of_tests(self._session, self._run.id, refs))
-        if self._run.baseline is not None:
-            results += queries.results_of_tests(self._session, self._run.baseline.id, refs)
+        runs = (self._run, *([self._run.baseline] if self._run.baseline is not None else []))
+        results = [one for run in runs for one in queries.results_of_tests(self._session, run.id, refs, details=False)]
         seen: dict[tuple[int, int], list[Result]] = defaultdict(list)
         for one in results:
             seen[one.test_id, one.ordinal].append(one)

@@ -201,7 +201,7 @@ class SelectedPart(Part):
 
 
 class VerdictDocument(Part):
-    """What is said of a revision, and everything that it rests on."""
+    """What is said of a revision, and everything that it rests on; of tests the 5,000 gravest: `counts` has all."""
 
     schema_: Literal["reroll-verdict-1"] = Field(default="reroll-verdict-1", alias="schema")
     run_id: int = Field(examples=[812])

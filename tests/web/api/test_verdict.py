@@ -14,6 +14,7 @@ from app.web.api.verdict_schemas import VerdictDocument
 from tests import factories as make
 from tests.example import FLAKY, ITER
 from tests.web.conftest import Site
+from tests.web.pages.test_pages import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +115,14 @@ async def test_what_nobody_is_blamed_for_has_its_reasons(own_site: Site, stored:
     assert {name: one["class"] for name, one in excused.items()} == {FLAKY: "flaky", "map_ptr": "ignored"}
     assert (excused["map_ptr"]["ignored"]["id"], excused["map_ptr"]["ignored"]["reason"]) == (7, "no NMI")
     assert excused[FLAKY]["reason"] == "failed 1 of 3 patched, 2 of 3 on the base"
+
+
+async def test_logs_of_thousands_of_failures_are_not_read_for_it(site: Site) -> None:
+    async with site.client() as client:
+        with statements(site) as sent:
+            assert (await client.get(f"/api/v1/runs/{site.example.runs[2].id}/verdict")).json()["blamed"]
+    assert [one for one in sent if "results.message" in one]
+    assert not [one for one in sent if "results.detail" in one]
 
 
 async def test_other_kinds_of_runs_have_a_document_too(site: Site) -> None:
