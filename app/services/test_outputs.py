@@ -47,8 +47,12 @@ class TestOfRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two outputs of a test to compare; `left` is the other run's, `again` of another boot of that side like it."""
+    """Two outputs of a test to compare; `left` is the other run's, `again` of another boot of that side like it.
 
+    Where the other run is the baseline, `left` may be of a boot of the base that the judge of this run made.
+    """
+
+    with_run: Run
     left: Output
     right: Output
     again: Output | None
@@ -93,6 +97,7 @@ def pair_of(session: Session, found: TestOfRun, with_run: int) -> Pair:
     others = [one for one in theirs if one.boot and left.boot and one is not left and one.run_id == left.run_id]
     another = _loud([one for one in others if one.on_base == left.on_base])
     return Pair(
+        with_run=other.run,
         left=queries.read_output(session, left),
         right=queries.read_output(session, right),
         again=None if another is None else queries.read_output(session, another),

@@ -8,6 +8,10 @@ from app.domain.verifier_log import Status, VerifierCheck
 
 MOST_LINES = 1500
 """Lines of one log that a page shows: all, or those around what is wrong; the rest is a link away."""
+MOST_OF_ALL = 4 * MOST_LINES
+"""Lines of all logs on one page: fifty checks may have searched one and the same."""
+MOST_EXPECTED = 100
+"""Expectations of one check that a page shows, the last: that is where it failed."""
 WIDTH = 2000
 
 
@@ -51,12 +55,16 @@ class ExpectationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckView:
-    """A check that failed, as a page shows it; `number` from 1 makes its anchors."""
+    """A check that failed, as a page shows it; `number` from 1 makes its anchors.
+
+    `earlier` counts expectations that matched before those of `rows`, `size` the lines of the whole log.
+    """
 
     number: int
     kind: str
     sentence: str
     rows: Sequence[ExpectationRow]
+    earlier: int
     log: Sequence[LogLine]
     size: int
     wrong_at: int | None
@@ -70,15 +78,28 @@ _WORDS = {
 }
 
 
-def check_views(checks: Sequence[VerifierCheck]) -> list[CheckView]:
+class Room:
+    """The lines that logs may still take on one page."""
+
+    def __init__(self) -> None:
+        self._left = MOST_OF_ALL
+
+    def numbered(self, lines: Sequence[str], marks: dict[int, Mark] | None = None, *, centre: int = 1) -> list[LogLine]:
+        """Return lines with their numbers, if there is room: those around `centre`, and every marked one."""
+        shown = numbered(lines, marks, centre=centre, most=min(MOST_LINES, self._left))
+        self._left = max(0, self._left - len(shown))
+        return shown
+
+
+def check_views(checks: Sequence[VerifierCheck], room: Room) -> list[CheckView]:
     """Return checks as a page shows them."""
-    return [_check_view(number, check) for number, check in enumerate(checks, start=1)]
+    return [_check_view(number, check, room) for number, check in enumerate(checks, start=1)]
 
 
-def _check_view(number: int, check: VerifierCheck) -> CheckView:
+def _check_view(number: int, check: VerifierCheck, room: Room) -> CheckView:
     rows = []
     marks: dict[int, Mark] = {}
-    for one in check.expectations:
+    for one in check.expectations[-MOST_EXPECTED:]:
         sign, word, tone = _WORDS[one.status]
         line = one.line if one.line is not None or one.status is Status.MATCHED else check.wrong_at
         rows.append(
@@ -95,17 +116,20 @@ def _check_view(number: int, check: VerifierCheck) -> CheckView:
         kind=str(check.kind),
         sentence=check.sentence,
         rows=rows,
-        log=numbered(check.log, marks, centre=check.wrong_at or len(check.log)),
+        earlier=len(check.expectations) - len(rows),
+        log=room.numbered(check.log, marks, centre=check.wrong_at or len(check.log)),
         size=len(check.log),
         wrong_at=check.wrong_at,
     )
 
 
-def numbered(lines: Sequence[str], marks: dict[int, Mark] | None = None, *, centre: int = 1) -> list[LogLine]:
-    """Return lines with their numbers; of more than MOST_LINES those around `centre`, and every marked one."""
+def numbered(
+    lines: Sequence[str], marks: dict[int, Mark] | None = None, *, centre: int = 1, most: int = MOST_LINES
+) -> list[LogLine]:
+    """Return lines with their numbers; of more than `most` those around `centre`, and every marked one."""
     marks = marks or {}
-    first = max(1, min(centre - MOST_LINES // 2, len(lines) - MOST_LINES + 1))
-    last = min(len(lines), first + MOST_LINES - 1)
+    first = max(1, min(centre - most // 2, len(lines) - most + 1))
+    last = min(len(lines), first + most - 1)
     wanted = sorted({*range(first, last + 1), *(at for at in marks if 0 < at <= len(lines))})
     shown: list[LogLine] = []
     before = 0

@@ -1,13 +1,14 @@
 """What a test printed in a boot, cut out of the log that holds it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload, undefer
 
 from app.db.models import Change, Result, Revision, Run, Step, Test
-from app.db.queries.logs import read_log
+from app.db.queries.logs import list_logs, read_log
 from app.domain.outcome import Step as StepName
 from app.domain.test_output import log_name
 from app.domain.testlog.lines import text_of
@@ -95,7 +96,7 @@ def boots_of_test(session: Session, run_id: int, test_id: int, ordinal: int) -> 
 
 def read_output(session: Session, result: Result) -> Output:
     """Return what a test printed in one boot; where its log is gone, what was kept with the result."""
-    place = output_place(session, result)
+    (place,) = output_places(session, [result])
     if place is None:
         return Output(result=result, lines=(result.detail or "").splitlines(), place=None, left_out=0)
     stop = min(place.end, place.start + MOST_BYTES)
@@ -106,18 +107,34 @@ def read_output(session: Session, result: Result) -> Output:
     return Output(result=result, lines=lines, place=place, left_out=place.end - stop)
 
 
-def output_place(session: Session, result: Result) -> LogPlace | None:
-    """Return where what a test printed in one boot is kept; None where it printed nothing or the log is gone."""
-    if result.log_start is None or result.log_end is None or result.log_end <= result.log_start:
-        return None
-    steps = (StepName.BOOT, StepName.SELFTESTS) if result.boot == 0 else (StepName.JUDGE,)
-    name = log_name(result.boot, on_base=result.on_base)
+def output_places(session: Session, results: Sequence[Result]) -> list[LogPlace | None]:
+    """Return where what each boot printed is kept, None where it printed nothing or its log is gone; two statements."""
+    attempts = {(one.run_id, one.attempt) for one in results if one.log_start is not None}
+    if not attempts:
+        return [None] * len(results)
     wanted = (
-        select(Step.id)
-        .where(Step.run_id == result.run_id, Step.attempt == result.attempt, Step.name.in_(steps))
+        select(Step.id, Step.run_id, Step.attempt, Step.name)
+        .where(tuple_(Step.run_id, Step.attempt).in_(attempts), Step.name.in_((*_OWN, *_ALONE)))
         .order_by(Step.id.desc())
     )
-    for step_id in session.scalars(wanted):
-        if next(iter(read_log(session, step_id, name, result.log_start, result.log_start + 1)), b""):
-            return LogPlace(step_id=step_id, name=name, start=result.log_start, end=result.log_end)
-    return None
+    steps = session.execute(wanted).all()
+    sizes = {(log.step_id, log.name): log.size for log in list_logs(session, [step.id for step in steps])}
+    return [_place(one, steps, sizes) for one in results]
+
+
+_OWN, _ALONE = (StepName.BOOT, StepName.SELFTESTS), (StepName.JUDGE,)
+
+
+def _place(result: Result, steps: Sequence[Any], sizes: Mapping[tuple[int, str], int]) -> LogPlace | None:
+    if result.log_start is None or result.log_end is None or result.log_end <= result.log_start:
+        return None
+    name = log_name(result.boot, on_base=result.on_base)
+    mine = (
+        step.id
+        for step in steps
+        if (step.run_id, step.attempt) == (result.run_id, result.attempt)
+        and step.name in (_OWN if result.boot == 0 else _ALONE)
+        and sizes.get((step.id, name), 0) > result.log_start
+    )
+    step_id = next(mine, None)
+    return None if step_id is None else LogPlace(step_id=step_id, name=name, start=result.log_start, end=result.log_end)

@@ -33,7 +33,9 @@ def run_with_programs(session: Session, run_id: int) -> Run:
     if run is None:
         raise NotFoundError(f"there is no run {run_id}")
     if not has_programs(session, run_id):
-        raise NotFoundError(f"veristat was not run in run {run_id}: its profile does not ask for it")
+        raise NotFoundError(
+            f"veristat has said nothing in run {run_id}: it was not selected, or the run did not come to it"
+        )
     return run
 
 

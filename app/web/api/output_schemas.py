@@ -44,6 +44,7 @@ class CheckShape(Shape):
     wrong_at: int | None
     nearest: str | None
     wanted_at: int | None
+    left_out: int = Field(default=0, description="lines of `log` that are not given: the checks before had it all")
 
 
 class PartShape(BaseModel):

@@ -1,18 +1,19 @@
 """What tests printed, checks of the verifier's log, outputs of two runs compared; programs and their cost."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app.db.models import Result
-from app.db.queries.outputs import output_place, read_output
+from app.db.models import Result, Run
+from app.db.queries.outputs import MOST_BYTES, LogPlace, output_places, read_output
+from app.db.queries.paging import Page
 from app.db.queries.programs import list_programs
-from app.db.queries.runs import get_run
 from app.domain.output_diff import PartDiff, diff_outputs
 from app.domain.test_output import parts
-from app.domain.verifier_log import find_checks
+from app.domain.verifier_log import VerifierCheck, find_checks
 from app.domain.veristat import ProgramChange, compare_programs
 from app.errors import SubmissionError
 from app.services.test_outputs import find_test_of_run, pair_of
@@ -28,8 +29,9 @@ from app.web.api.output_schemas import (
     ProgramShape,
     TestOfRunShape,
 )
-from app.web.api.shapes import found
-from app.web.parameters import BIGGEST_ID, Id, Read
+from app.web.api.schemas import Listing
+from app.web.api.shapes import found, listing
+from app.web.parameters import BIGGEST_ID, Id, Paged, Read
 
 router = APIRouter(tags=["results"])
 MOST_LINES = 20_000
@@ -68,11 +70,11 @@ def get_test_of_run(
         suite=suite,
         name=test,
         ordinal=of_run.ordinal,
-        boots=[_boot(session, one) for one in of_run.boots],
+        boots=_boots(session, of_run.boots),
         boot=result.boot,
         on_base=result.on_base,
         outcome=result.outcome,
-        checks=[CheckShape.model_validate(one) for one in find_checks(output.lines)] if result.outcome.failed else [],
+        checks=_checks(find_checks(output.lines)) if result.outcome.failed else [],
         parts=[PartShape(kind=one.kind, title=one.title, lines=list(one.lines)) for one in parts(output.lines)],
         output=list(output.lines[:MOST_LINES]),
         left_out=output.left_out + sum(len(line) + 1 for line in output.lines[MOST_LINES:]),
@@ -98,8 +100,8 @@ def get_output_diff(
     )
     left, right = pair.left.result, pair.right.result
     return OutputDiffShape(
-        left=_boot(session, left),
-        right=_boot(session, right),
+        left=_boot(left, pair.left.place),
+        right=_boot(right, pair.right.place),
         left_run_id=left.run_id,
         right_run_id=right.run_id,
         parts=[_part(one) for one in compared],
@@ -107,17 +109,39 @@ def get_output_diff(
 
 
 @router.get("/runs/{run_id}/programs")
-def list_programs_of_run(run_id: Id, session: Read, with_run: OtherRun = None) -> list[ProgramChangeShape]:
-    """List the programs of a run with verdict and cost; `with` another run, what changed, worst first."""
-    after = list_programs(session, found(get_run(session, run_id), "run", run_id).id)
-    if with_run is None:
-        return [_program(one, alone=True) for one in compare_programs(after, after)]
-    before = list_programs(session, found(get_run(session, with_run), "run", with_run).id)
-    return [_program(one, alone=False) for one in compare_programs(before, after)]
+def list_programs_of_run(
+    run_id: Id, request: Request, session: Read, window: Paged, with_run: OtherRun = None
+) -> Listing[ProgramChangeShape]:
+    """List a run's programs, verdict and cost, the dearest first; `with` another run what changed, worst first."""
+    after = list_programs(session, found(session.get(Run, run_id), "run", run_id).id)
+    before = (
+        after if with_run is None else list_programs(session, found(session.get(Run, with_run), "run", with_run).id)
+    )
+    changes = compare_programs(before, after)
+    shown = changes[window.offset : window.offset + window.limit]
+    page = Page(items=shown, total=len(changes), window=window)
+    return listing(request, page, lambda one: _program(one, alone=with_run is None))
 
 
-def _boot(session: Session, result: Result) -> BootShape:
-    place = output_place(session, result)
+def _checks(checks: Sequence[VerifierCheck]) -> list[CheckShape]:
+    """Give the logs as long as together they are no longer than an output: fifty checks may have searched the same."""
+    shapes, room = [], MOST_BYTES
+    for check in checks:
+        shape = CheckShape.model_validate(check)
+        size = sum(map(len, shape.log))
+        if size > room:
+            shape = shape.model_copy(update={"log": [], "left_out": len(shape.log)})
+        else:
+            room -= size
+        shapes.append(shape)
+    return shapes
+
+
+def _boots(session: Session, results: Sequence[Result]) -> list[BootShape]:
+    return [_boot(one, place) for one, place in zip(results, output_places(session, results), strict=True)]
+
+
+def _boot(result: Result, place: LogPlace | None) -> BootShape:
     return BootShape(
         boot=result.boot,
         on_base=result.on_base,

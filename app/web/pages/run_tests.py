@@ -20,12 +20,14 @@ from app.web.addresses import address_of_test
 from app.web.again import Again, again
 from app.web.parameters import BIGGEST_ID, Id, Read, settings_of
 from app.web.render import plural, render
-from app.web.test_log import CheckView, LogLine, check_views, numbered
+from app.web.test_log import CheckView, LogLine, Room, check_views
 from app.web.words import Chip, class_chip, outcome_chip
 
 router = APIRouter(include_in_schema=False)
 CONTEXT = 3
 ALL = 100_000
+MOST_OF_DIFF = 12_000
+"""Lines of a comparison on a page, of all parts together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,11 @@ class BootLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """A run to compare with."""
+    """A run to compare with; `here`: the page does."""
 
     words: str
     href: str
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +86,15 @@ class RunTestPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputDiffPage:
-    """What a test printed in two runs."""
+    """What a test printed in two runs; `left` and `right` say of which boots, and are where to."""
 
     run: Run
     test: Test
     ordinal: int
     with_run: int
-    left: Result
-    right: Result
-    left_href: str
-    right_href: str
+    left: Against
+    right: Against
+    against: Sequence[Against]
     parts: Sequence[PartDiff]
     same: int
     moved: int
@@ -128,7 +130,7 @@ def show_test_of_run(
     found = find_test_of_run(session, run_id, suite, name, asked.ordinal)
     if asked.with_run is not None:
         pair = pair_of(session, found, asked.with_run)
-        return render(request, "tests/diff.html", _diff_page(found, pair, asked))
+        return render(request, "tests/diff.html", _diff_page(session, found, pair, asked))
     result = found.boot(asked.boot, on_base=asked.side == "base")
     page = _page(session, found, result)
     if result.outcome.failed:
@@ -139,7 +141,8 @@ def show_test_of_run(
 
 def _page(session: Session, found: TestOfRun, result: Result) -> RunTestPage:
     output = read_output(session, result)
-    checks = check_views(find_checks(output.lines)) if result.outcome.failed else []
+    room = Room()
+    checks = check_views(find_checks(output.lines), room) if result.outcome.failed else []
     framed = parts(output.lines)
     change = change_of_test(session, found.run.id, found.test.id, found.ordinal)
     centre = next((at for at, line in enumerate(output.lines, start=1) if ":FAIL:" in line.partition(" ")[0]), 1)
@@ -154,11 +157,11 @@ def _page(session: Session, found: TestOfRun, result: Result) -> RunTestPage:
         sentence=_sentence(result, [check.sentence for check in checks]),
         checks=checks,
         iterators=[
-            IteratorView(target=part.title, lines=numbered(part.lines))
+            IteratorView(target=part.title, lines=room.numbered(part.lines))
             for part in framed
             if part.kind is PartKind.ITERATOR
         ],
-        log=numbered(output.lines, centre=centre),
+        log=room.numbered(output.lines, centre=centre),
         output=output,
         log_href="" if place is None else f"/api/v1/steps/{place.step_id}/logs/{place.name}",
         boots=[_boot_link(found, one, here=one is result) for one in found.boots],
@@ -184,34 +187,38 @@ def _boot_link(found: TestOfRun, result: Result, *, here: bool) -> BootLink:
     return BootLink(words=words, chip=outcome_chip(result.outcome), href=href, here=here)
 
 
-def _against(session: Session, found: TestOfRun) -> list[Against]:
-    def href(run_id: int) -> str:
-        return address_of_test(found.run.id, found.test, found.ordinal, f"with={run_id}")
-
-    base = [] if found.run.baseline_id is None else [Against(words="the base", href=href(found.run.baseline_id))]
+def _against(session: Session, found: TestOfRun, with_run: int | None = None) -> list[Against]:
     others = runs_of_series(session, found.run, has_results_of(found.test.id))
-    return base + [Against(words=f"{label} (run {run_id})", href=href(run_id)) for run_id, label in others]
+    runs = [(run_id, f"{label} (run {run_id})") for run_id, label in others]
+    if found.run.baseline_id is not None:
+        runs.insert(0, (found.run.baseline_id, "the base"))
+    return [
+        Against(
+            words=words,
+            href=address_of_test(found.run.id, found.test, found.ordinal, f"with={run_id}"),
+            here=run_id == with_run,
+        )
+        for run_id, words in runs
+    ]
 
 
-def _diff_page(found: TestOfRun, pair: Pair, asked: Asked) -> OutputDiffPage:
+def _diff_page(session: Session, found: TestOfRun, pair: Pair, asked: Asked) -> OutputDiffPage:
     context = ALL if asked.whole else CONTEXT
     again = pair.again.lines if pair.again else None
     compared = diff_outputs(pair.left.lines, pair.right.lines, again=again, context=context, exact=asked.exact)
 
     def href(query: str) -> str:
-        return address_of_test(found.run.id, found.test, found.ordinal, f"with={asked.with_run}{query}")
+        return address_of_test(found.run.id, found.test, found.ordinal, f"with={pair.with_run.id}{query}")
 
-    left, right = pair.left.result, pair.right.result
     return OutputDiffPage(
         run=found.run,
         test=found.test,
         ordinal=found.ordinal,
-        with_run=pair.left.result.run_id if asked.with_run is None else asked.with_run,
-        left=left,
-        right=right,
-        left_href=_boot_address(found, left),
-        right_href=_boot_address(found, right),
-        parts=[part for part in compared if not part.same],
+        with_run=pair.with_run.id,
+        left=_side(found, pair.left.result, pair.with_run),
+        right=_side(found, pair.right.result, found.run),
+        against=_against(session, found, pair.with_run.id),
+        parts=_as_many_lines([part for part in compared if not part.same]),
         same=sum(part.same for part in compared),
         moved=sum(part.diff.moved for part in compared),
         folded_href=href(""),
@@ -222,10 +229,28 @@ def _diff_page(found: TestOfRun, pair: Pair, asked: Asked) -> OutputDiffPage:
     )
 
 
-def _boot_address(found: TestOfRun, result: Result) -> str:
+def _side(found: TestOfRun, result: Result, run: Run) -> Against:
+    """Say which boot one side of a comparison is: whose, of which run, and how it ended."""
     side = "base" if result.on_base and result.boot else "patched"
     query = f"boot={result.boot}&side={side}" if result.boot else ""
-    return address_of_test(result.run_id, found.test, found.ordinal, query)
+    if result.on_base and result.boot:
+        words = f"the base, booted alone for run {result.run_id}"
+    else:
+        whose = run.revision.label if run.revision else "the base"
+        words = f"{whose}, run {result.run_id}{', alone' if result.boot else ''}"
+    href = address_of_test(result.run_id, found.test, found.ordinal, query)
+    return Against(words=f"{words}: {result.outcome}", href=href)
+
+
+def _as_many_lines(compared: Sequence[PartDiff]) -> list[PartDiff]:
+    """Leave out lines beyond what a page has room for; each part keeps its figures and counts."""
+    room, fitting = MOST_OF_DIFF, []
+    for part in compared:
+        lines = part.diff.lines[:room]
+        left_out = part.diff.left_out + len(part.diff.lines) - len(lines)
+        fitting.append(replace(part, diff=replace(part.diff, lines=lines, left_out=left_out)))
+        room -= len(lines)
+    return fitting
 
 
 def _nothing(pair: Pair) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Run
 from app.db.queries.outputs import runs_of_series
 from app.db.queries.programs import has_costs, has_programs, list_programs, run_with_programs
-from app.domain.veristat import MUCH, ProgramChange, Weight, compare_programs
+from app.domain.veristat import ProgramChange, Weight, compare_programs
 from app.web.pages.run_tests import Against
 from app.web.parameters import BIGGEST_ID, Id, Read
 from app.web.render import render
@@ -33,20 +33,20 @@ TONES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VeristatPage:
-    """The programs of a run, compared with those of `with_run` where that is given.
+    """The programs of a run, compared with those of `with_run` where that is given; `with_words` says what that is.
 
     `counts` says how many programs of each weight there are; `same` is left out of `rows` where `with_run` is given.
     """
 
     run: Run
     with_run: int | None
+    with_words: str
     rows: Sequence[ProgramChange]
     programs: int
     refused: int
     counts: Sequence[tuple[Weight, int]]
     left_out: int
     against: Sequence[Against]
-    much: float = MUCH
     place: str = "runs"
 
     @property
@@ -80,20 +80,23 @@ def show_veristat(
     changes = compare_programs(before, after)
     rows = changes if with_run is None else [one for one in changes if one.weight is not Weight.SAME]
     counted = Counter(one.weight for one in changes)
+    against = _against(session, run, with_run)
     page = VeristatPage(
         run=run,
         with_run=with_run,
+        with_words=next((one.words for one in against if one.here), f"run {with_run}"),
         rows=rows[:MOST_ROWS],
         programs=len(after),
         refused=sum(not one.accepted for one in after),
         counts=[(weight, counted[weight]) for weight in Weight if counted[weight] and weight is not Weight.SAME],
         left_out=max(len(rows) - MOST_ROWS, 0),
-        against=_against(session, run),
+        against=against,
     )
     return render(request, "runs/veristat.html", page)
 
 
-def _against(session: Session, run: Run) -> list[Against]:
-    found = [] if run.baseline_id is None else [Against(words="the base", href=f"?with={run.baseline_id}")]
-    others = runs_of_series(session, run, has_costs())
-    return found + [Against(words=f"{label} (run {run_id})", href=f"?with={run_id}") for run_id, label in others]
+def _against(session: Session, run: Run, with_run: int | None) -> list[Against]:
+    runs = [(run_id, f"{label} (run {run_id})") for run_id, label in runs_of_series(session, run, has_costs())]
+    if run.baseline_id is not None:
+        runs.insert(0, (run.baseline_id, f"the base (run {run.baseline_id})"))
+    return [Against(words=words, href=f"?with={run_id}", here=run_id == with_run) for run_id, words in runs]

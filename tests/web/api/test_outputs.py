@@ -6,8 +6,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db.models import Run
+from app.domain.outcome import Outcome
+from tests import factories as make
 from tests.printed import NAME, add_printed
 from tests.web.conftest import Site
+from tests.web.pages.test_pages import statements
 
 pytestmark = pytest.mark.anyio
 
@@ -56,3 +59,27 @@ async def test_two_runs_compared(own_site: Site, runs: tuple[Run, Run]) -> None:
     assert [one["text"] for one in log["lines"] if one["where"] == "right"] == ["R2 fribbed <access>"]
     assert by_default == found
     assert nothing.status_code == 422
+
+
+async def test_more_boots_ask_no_more_of_the_database(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:
+    path = f"/api/v1/runs/{runs[1].id}/tests/test_progs/{quote(NAME)}"
+    async with own_site.client() as client:
+        with statements(own_site) as few:
+            boots = (await client.get(path)).json()["boots"]
+        for boot in range(3, 9):
+            span = {"log_start": boots[2]["log_start"], "log_end": boots[2]["log_end"]}
+            make.add_results(
+                stored, stored.get_one(Run, runs[1].id), {NAME: Outcome.PASS}, boot=boot, on_base=True, **span
+            )
+        stored.commit()
+        with statements(own_site) as many:
+            more = (await client.get(path)).json()["boots"]
+    assert [one["log"] and one["log"].rpartition("/")[2] for one in boots] == [
+        "results",
+        "results-patched-1",
+        "results-base-1",
+        "results-base-2",
+    ]
+    assert len(more) == len(boots) + 6
+    assert more[-1]["log"] is None  # no such log is kept
+    assert len(many) == len(few)

@@ -4,12 +4,16 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db.models import Run
+from app.db.queries.outputs import MOST_BYTES
 from app.domain.outcome import Outcome
+from app.domain.outcome import Step as StepName
 from app.web.addresses import address_of_test
+from app.web.pages import run_tests
+from app.web.test_log import MOST_OF_ALL
 from tests import factories as make
-from tests.printed import NAME, add_printed
+from tests.printed import FRAME, NAME, add_printed
 from tests.web.conftest import Site
-from tests.web.pages.shape import Shape
+from tests.web.pages.shape import Shape, shape
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +113,45 @@ async def test_what_is_not_there(own_site: Site, stored: Session, runs: tuple[Ru
     async with own_site.client() as client:
         answer = await client.get(path.format(run=runs[1].id, name=NAME))
     assert answer.status_code == 404
+
+
+async def test_a_log_that_fifty_checks_searched_is_not_sent_fifty_times(own_site: Site, stored: Session) -> None:
+    """A hostile program prints one log, and then that check after check failed in it."""
+    log = ["VERIFIER LOG:", FRAME, *(f"{number}: (b7) r0 = {number}" for number in range(40_000)), FRAME]
+    check = ["validate_msgs:FAIL:695 expect_msg", *(["MATCHED    SUBSTR: 'r0 = 7'"] * 300), "EXPECTED   SUBSTR: 'r9'"]
+    output = "".join(f"{line}\n" for line in [*log, *(check * 60)]).encode()
+    run = make.add_run(stored)
+    make.add_log(stored, make.add_step(stored, run, StepName.SELFTESTS), "results", output, piece=64_000)
+    make.add_results(stored, run, {NAME: Outcome.FAIL}, log_start=0, log_end=len(output))
+    stored.commit()
+    async with own_site.client() as client:
+        page = await client.get(address(stored, run))
+        whole = await client.get(f"/api/v1{address(stored, run)}")
+    sound(page.text)
+    assert page.text.count('<section aria-labelledby="check-') == 50
+    assert page.text.count('<span class="l ') < 3 * MOST_OF_ALL
+    assert "201 more matched before" in page.text
+    assert len(whole.content) < 2 * MOST_BYTES
+    assert [len(one["log"]) + one["left_out"] for one in whole.json()["checks"]] == [40_000] * 50
+    assert whole.json()["checks"][0]["left_out"] == 0
+
+
+async def test_so_much_of_a_comparison_as_somebody_reads(
+    own_site: Site, stored: Session, runs: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_tests, "MOST_OF_DIFF", 5)
+    async with own_site.client() as client:
+        answer = await client.get(address(stored, runs[1], f"with={runs[0].id}"))
+    sound(answer.text)
+    assert answer.text.count('<span class="l ') == 5
+    assert "<b>3 parts differ</b>" in answer.text
+    assert "lines not shown" in answer.text
+
+
+async def test_a_comparison_says_which_side_is_what(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:
+    baseline, run = runs
+    page = await shape(own_site, address(stored, run, f"with={baseline.id}"))
+    assert f"before: the base, booted alone for run {run.id}: pass" in page.words
+    assert f"after: v1, run {run.id}, alone: fail" in page.words
+    assert "Compare with the base" in page.words
+    assert "page" in page.values("aria-current")
