@@ -5,6 +5,7 @@ path in the store comes from the hash alone.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
@@ -13,14 +14,14 @@ from typing import Annotated, BinaryIO
 import zstandard
 from fastapi import APIRouter, Header, HTTPException
 from fastapi.responses import Response, StreamingResponse
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from app.config import Settings
 from app.db.models import Artifact, Run
 from app.db.queries import artifacts as queries
 from app.domain.artifact import PACKED, ArtifactKind, ArtifactState, blob_name
 from app.errors import InfrastructureError, NotFoundError
-from app.web.api.logs import parse_range
+from app.web.api.logs import parse_range, refuse_empty
 from app.web.api.schemas import Shape
 from app.web.api.shapes import found
 from app.web.downloads import Download, downloads
@@ -28,6 +29,7 @@ from app.web.parameters import Config, Id, Name, Read
 
 router = APIRouter(tags=["artifacts"])
 BLOCK = 1024 * 1024
+_NEVER = re.compile(r"\s*q=0(?:\.0*)?\s*")
 
 
 class ArtifactShape(Shape):
@@ -45,6 +47,14 @@ class ArtifactShape(Shape):
     kept_at_least_until: datetime | None = Field(description="unless room is needed; what failed is kept longer")
     gone_at: datetime | None
     why: str | None = Field(examples=["room was needed: the store may hold 20.0 GB"])
+
+
+class Asked(BaseModel):
+    """Headers of a request for a file."""
+
+    range: str | None = Field(default=None, examples=["bytes=0-999"])
+    if_range: str | None = Field(default=None, description="the ETag of what is gone on with")
+    accept_encoding: str = ""
 
 
 @router.get("/runs/{run_id}/artifacts")
@@ -83,12 +93,7 @@ def _shape(one: Download) -> ArtifactShape:
     },
 )
 def get_artifact(
-    run_id: Id,
-    name: Name,
-    session: Read,
-    settings: Config,
-    wanted: Annotated[str | None, Header(alias="Range", examples=["bytes=0-999"])] = None,
-    encodings: Annotated[str, Header(alias="Accept-Encoding")] = "",
+    run_id: Id, name: Name, session: Read, settings: Config, asked: Annotated[Asked, Header()]
 ) -> Response:
     """Return a file: `NAME` plain, `NAME.zst` packed. Ranges (to go on after a break) are of the packed file.
 
@@ -100,15 +105,21 @@ def get_artifact(
     headers = {
         "Content-Disposition": f'attachment; filename="run-{run_id}-{name}"',
         "Vary": "Accept-Encoding",
-        "Cache-Control": "private, max-age=3600, immutable",
+        "Cache-Control": "private, max-age=3600",
     }
     if name.endswith(PACKED):
-        return _packed(blob, artifact, wanted, headers)
-    if "zstd" in {each.partition(";")[0].strip() for each in encodings.split(",")}:
+        return _packed(blob, artifact, asked, headers)
+    if _takes_zstd(asked.accept_encoding):
         headers |= {"Content-Encoding": "zstd", "Content-Length": str(artifact.packed_size)}
         return StreamingResponse(_blocks(blob), headers=headers, media_type="application/octet-stream")
     headers["Content-Length"] = str(artifact.size)
     return StreamingResponse(_plain(blob), headers=headers, media_type="application/octet-stream")
+
+
+def _takes_zstd(encodings: str) -> bool:
+    """Tell whether an Accept-Encoding names zstd, and not with the weight 0, which forbids it (RFC 9110, 12.5.3)."""
+    weights = {name.strip().lower(): rest for name, _, rest in (each.partition(";") for each in encodings.split(","))}
+    return "zstd" in weights and not _NEVER.fullmatch(weights["zstd"])
 
 
 def _kind(name: str) -> ArtifactKind | None:
@@ -141,17 +152,18 @@ def _open(settings: Settings, artifact: Artifact) -> BinaryIO:
         ) from error
 
 
-def _packed(blob: BinaryIO, artifact: Artifact, wanted: str | None, headers: dict[str, str]) -> Response:
+def _packed(blob: BinaryIO, artifact: Artifact, asked: Asked, headers: dict[str, str]) -> Response:
     size = os.fstat(blob.fileno()).st_size
-    headers |= {"Accept-Ranges": "bytes", "ETag": f'"{artifact.sha256}"'}
-    span = parse_range(wanted, size)
+    tag = f'"{artifact.sha256}"'
+    headers |= {"Accept-Ranges": "bytes", "ETag": tag}
+    # Whoever goes on with another file than this one gets it from its beginning (RFC 9110, 13.1.5).
+    span = parse_range(asked.range, size) if asked.if_range in {None, tag} else None
     status = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
     start, stop = span or (0, size)
-    if span is not None and start >= stop:
-        blob.close()
-        headers["Content-Range"] = f"bytes */{size}"
-        return Response(b"", HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
     if span is not None:
+        if start >= stop:
+            blob.close()
+        refuse_empty(span, size)
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     headers["Content-Length"] = str(stop - start)
     blob.seek(start)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from app.db.queries import logs as queries
@@ -53,9 +53,7 @@ def get_log(
     span = parse_range(wanted, size)
     if span is None:
         return _part(sessions, step_id, name, (0, size), 200, headers)
-    if span[0] >= span[1]:
-        headers["Content-Range"] = f"bytes */{size}"
-        return PlainTextResponse("", 416, headers=headers)
+    refuse_empty(span, size)
     headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{size}"
     return _part(sessions, step_id, name, span, 206, headers)
 
@@ -75,6 +73,14 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     if last and int(last) < int(first):
         return None
     return (int(first), stop)
+
+
+def refuse_empty(span: tuple[int, int], size: int) -> None:
+    """Refuse a range that cannot be satisfied, saying how long the whole is (416)."""
+    if span[0] >= span[1]:
+        raise HTTPException(
+            416, f"That range is not in it: it has {size} bytes.", headers={"Content-Range": f"bytes */{size}"}
+        )
 
 
 def _part(

@@ -83,6 +83,14 @@ async def test_who_takes_zstd_gets_it_packed_on_the_way(client) -> None:
     assert raw == PACKED
 
 
+@pytest.mark.parametrize("encodings", ["zstd;q=0", "zstd; q=0.000, gzip", "identity, *;q=0", ""])
+@pytest.mark.usefixtures("blob")
+async def test_who_refuses_zstd_gets_it_plain(client, encodings: str) -> None:
+    answer = await client.get(f"{RUN}/vmlinux", headers={"Accept-Encoding": encodings})
+    assert "content-encoding" not in answer.headers
+    assert answer.content == PLAIN
+
+
 @pytest.mark.parametrize("name", ["vmlinux", "vmlinux.zst"])
 @pytest.mark.usefixtures("blob")
 async def test_no_browser_shows_what_hostile_code_made(client, name: str) -> None:
@@ -110,6 +118,17 @@ async def test_a_download_that_broke_goes_on(client, wanted: str, start: int, st
 async def test_a_range_beyond_the_end(client) -> None:
     answer = await client.get(f"{RUN}/vmlinux.zst", headers={"Range": f"bytes={len(PACKED)}-"})
     assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(PACKED)}")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == f"That range is not in it: it has {len(PACKED)} bytes."
+
+
+@pytest.mark.parametrize(("tag", "status"), [(f'"{SHA256}"', 206), (f'"{"0" * 64}"', 200), (f'W/"{SHA256}"', 200)])
+@pytest.mark.usefixtures("blob")
+async def test_who_goes_on_with_another_file_gets_this_one_whole(client, tag: str, status: int) -> None:
+    """A run that is tried again may leave another kernel under the same address."""
+    answer = await client.get(f"{RUN}/vmlinux.zst", headers={"Range": "bytes=100-", "If-Range": tag})
+    assert answer.status_code == status
+    assert answer.content == (PACKED[100:] if status == 206 else PACKED)
 
 
 @pytest.mark.usefixtures("blob")

@@ -48,6 +48,8 @@ async def test_a_range_beyond_the_end_cannot_be_satisfied(site: Site) -> None:
         answer = await client.get(path(site), headers={"Range": f"bytes={END}-"})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{END}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == f"That range is not in it: it has {END} bytes."
 
 
 @pytest.mark.parametrize(
