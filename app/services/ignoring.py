@@ -14,6 +14,8 @@ from app.domain.text import storable
 from app.errors import NotFoundError, SubmissionError
 
 LONGEST_TEXT = 500
+LONGEST_NAME = 100
+"""Of a suite, tree or profile."""
 LONGEST = timedelta(days=180)
 """What is still flaky after half a year wants to be looked at again before it is ignored on."""
 
@@ -35,8 +37,8 @@ def add(session: Session, entry: Entry, *, by: str, now: datetime) -> Row:
     """Put an entry on the list; it counts for what is judged from now on.
 
     Raises:
-        SubmissionError: the pattern is too wide, reason or owner is missing or too long, or it expires at no sensible
-            time; says which.
+        SubmissionError: the pattern is too wide, reason or owner is missing or too long, so is what narrows it, or it
+            expires at no sensible time; says which.
     """
     pattern, reason, owner = (storable(one.strip()) for one in (entry.pattern, entry.reason, entry.owner))
     if trouble := problem_with(pattern):
@@ -49,6 +51,9 @@ def add(session: Session, entry: Entry, *, by: str, now: datetime) -> Row:
             f"it would expire at {entry.expires_at:%Y-%m-%d %H:%M}; that has to be within {LONGEST.days} days from now"
         )
     narrowed = {name: storable(getattr(entry, name).strip()) or None for name in ("suite", "tree", "profile")}
+    for name, where in narrowed.items():
+        if where and len(where) > LONGEST_NAME:
+            raise SubmissionError(f"the {name} has {len(where)} characters; it may have {LONGEST_NAME}")
     said = {"pattern": pattern, "reason": reason, "owner": owner, "expires_at": entry.expires_at}
     row = Row(**said, **narrowed, created_by=by, created_at=now)
     session.add(row)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Ignore
 from app.web.security import COOKIE
+from tests import factories as make
 from tests.factories import NOW
 from tests.web.conftest import SAME_ORIGIN, Site
 from tests.web.pages.shape import shape
@@ -73,10 +74,10 @@ async def test_the_page_shows_who_what_why_and_what_is_over(own_site: Site, stor
         page = await shape(own_site, "/ignores?pattern=lru_lock")
         assert "1 entry in force." in page.words
         assert (
-            "expired send_signal* needs an NMI, which TCG has not ann@example.org 13 Apr 9 d agoby ann's laptop"
-            in page.words
+            "expired send_signal* needs an NMI, which TCG has not seen to by ann@example.org until 13 Apr"
+            " 9 d agoby ann's laptop" in page.words
         )
-        assert "ignored xdp_* <b>slow Ann 1 May just nowby the tests" in page.words
+        assert "ignored xdp_* <b>slow seen to by Ann until 1 May just nowby the tests" in page.words
         assert "lru_lock" in page.values("value")
         assert page.values("action").count("/ignores/2/end") == 1
         assert "/ignores/1/end" not in page.values("action")
@@ -89,3 +90,23 @@ async def test_the_page_shows_who_what_why_and_what_is_over(own_site: Site, stor
     page = await shape(own_site, "/ignores")
     assert "No failure is ignored." in page.words
     assert "ended by the tests" in page.words
+
+
+async def test_what_a_form_sends_is_bounded_as_over_rest(own_site: Site) -> None:
+    fields = {"pattern": "xdp_*", "reason": "slow", "owner": "Ann", "expires": "2026-05-01", "suite": "x" * 101}
+    async with own_site.client() as client:
+        client.cookies.set(COOKIE, own_site.bearer)
+        answer = await client.post("/ignores", data=fields, headers=SAME_ORIGIN)
+    assert answer.status_code == 422
+    assert "the suite has 101 characters; it may have 100" in answer.text
+
+
+async def test_what_counts_stands_before_what_is_over(own_site: Site, stored: Session) -> None:
+    ended = {"ended_by": "ann", "ended_at": NOW}
+    make.add_ignore(stored, "over_long", expires_at=NOW + timedelta(days=170), **ended)
+    make.add_ignore(stored, "soon", expires_at=NOW + timedelta(days=1))
+    stored.commit()
+    page = await shape(own_site, "/ignores")
+    assert page.words.index("soon") < page.words.index("over_long")
+    _, listed = await call(own_site, "GET", "")
+    assert [one["pattern"] for one in listed["items"]] == ["send_signal*", "soon", "over_long"]

@@ -16,12 +16,12 @@ def in_force(session: Session, now: datetime) -> Sequence[Ignore]:
 
 
 def list_ignores(session: Session, window: Window, *, now: datetime, counting: bool | None = None) -> Page[Ignore]:
-    """Return entries, those that expire last first; `counting` True only those in force, False only the others."""
+    """Return entries, those in force first, then what expires last; `counting`: only those (True) or not (False)."""
     statement = select(Ignore)
     counts = and_(Ignore.ended_at.is_(None), Ignore.expires_at > now)
     if counting is not None:
         statement = statement.where(counts if counting else not_(counts))
-    return paginate(session, statement.order_by(Ignore.expires_at.desc(), Ignore.id.desc()), window)
+    return paginate(session, statement.order_by(counts.desc(), Ignore.expires_at.desc(), Ignore.id.desc()), window)
 
 
 def get_ignore(session: Session, ignore_id: int, *, for_update: bool = False) -> Ignore | None:

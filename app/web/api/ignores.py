@@ -25,9 +25,9 @@ class IgnoreRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pattern: str = Field(min_length=1, max_length=ignoring.LONGEST_TEXT, description=PATTERN, examples=["lru_lock_nmi"])
-    suite: str = Field(default="", max_length=100, examples=["test_progs"], description="empty: any")
-    tree: str = Field(default="", max_length=100, examples=["bpf-next"], description="empty: any")
-    profile: str = Field(default="", max_length=100, examples=["bpf-quick"], description="empty: any")
+    suite: str = Field(default="", max_length=ignoring.LONGEST_NAME, examples=["test_progs"], description="empty: any")
+    tree: str = Field(default="", max_length=ignoring.LONGEST_NAME, examples=["bpf-next"], description="empty: any")
+    profile: str = Field(default="", max_length=ignoring.LONGEST_NAME, examples=["bpf-quick"], description="empty: any")
     reason: str = Field(min_length=1, max_length=ignoring.LONGEST_TEXT, examples=["needs an NMI, which TCG has not"])
     owner: str = Field(min_length=1, max_length=ignoring.LONGEST_TEXT, examples=["ann@example.org"])
     expires_at: AwareDatetime = Field(examples=["2026-12-01T00:00:00Z"])
@@ -67,7 +67,7 @@ def list_ignores(
     now: Now,
     in_force: Annotated[bool | None, Query(description="true: only those that count; false: only the others")] = None,
 ) -> Listing[IgnoreShape]:
-    """List what is and was ignored; what expires last comes first."""
+    """List what is and was ignored: what counts first, and of that what expires last."""
     page = queries.list_ignores(session, window, now=now, counting=in_force)
     return listing(request, page, lambda row: _shape(row, now))
 

@@ -59,7 +59,7 @@ def list_ignores(
     suite: Annotated[Words, Query()] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> HTMLResponse:
-    """Show what is ignored and what was, those that expire last first."""
+    """Show what is ignored, what expires last first, and what was."""
     found = queries.list_ignores(session, Window(page=page, limit=PER_PAGE), now=now)
     context = IgnoreList(
         rows=[_row(one, now) for one in found.items],
