@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.config import ProfileSettings, Settings
 from app.db.models import Revision, Run, Test
 from app.db.queries.logs import step_with_log
+from app.db.queries.outputs import find_test
 from app.errors import NotFoundError
 from app.report.reproduce import Recipe
 
@@ -79,7 +79,7 @@ def known_test(session: Session, suite: str, name: str) -> Test:
     Raises:
         NotFoundError: no run ever had it.
     """
-    found = session.scalar(select(Test).where(Test.suite == suite, Test.name == name))
+    found = find_test(session, suite, name)
     if found is None:
         raise NotFoundError(f"no run has had a test {name!r} in {suite!r}")
     return found
