@@ -134,20 +134,18 @@ async def _show_guest(console: Console, settings: Settings) -> None:
 
 async def _show_accelerator(console: Console, settings: Settings) -> None:
     """Say what KVM does here: refused outright, known from an earlier boot, or tried now with the newest kernel."""
-    known = Accelerators(settings.cache_dir / PLACE).known()
-    if known is None:
-        console.print("KVM opens; booting the newest kernel built here to see whether it works ...")
-        known = await _boot_once(settings)
+    known = Accelerators(settings.cache_dir / PLACE).known() or await _boot_once(console, settings)
     words = f"{known.name}: {known.reason}" if known else "not known: no kernel has been built here yet to boot"
     console.print(f"KVM, by a real boot: {words}", markup=False)
 
 
-async def _boot_once(settings: Settings) -> Answer | None:
+async def _boot_once(console: Console, settings: Settings) -> Answer | None:
     """Boot the newest image of this host, which probes the accelerator; None where there is none."""
     metas = sorted((settings.cache_dir / "images").glob("*/image.json"), key=lambda path: path.stat().st_mtime)
     image = await Builder(settings.cache_dir).find(metas[-1].parent.name) if metas else None
     if image is None:
         return None
+    console.print("KVM opens; booting the newest kernel built here to see whether it works ...")
     profile = settings.profiles[settings.default_profile]
     await Machine(settings.cache_dir).run(image, profile, tests=image.tests[:1], console=_ignore, results=_ignore)
     return Accelerators(settings.cache_dir / PLACE).known()
