@@ -10,10 +10,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy.orm import Session
 
 from app.db.models import Run, RunState
+from app.domain.outcome import Outcome, Verdict
 from app.domain.outcome import Step as StepName
-from app.domain.outcome import Verdict
+from app.web.addresses import address_of_test
 from tests import factories as make
+from tests.example import FLAKY
+from tests.printed import NAME, add_printed, add_programs
 from tests.web.conftest import Site
+from tests.web.pages.tried import add_patches
 
 pytestmark = pytest.mark.browser
 
@@ -85,18 +89,52 @@ def watched(page: Page) -> list[str]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_whole(browser: Browser, served: str, name: str, size: str) -> None:
+    look(browser, served + PAGES[name], name, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_pages_of_judging_are_whole(
+    browser: Browser, own_site: Site, own_served: str, stored: Session, size: str
+) -> None:
+    """What the judge and the trial of each patch leave to look at, as logs of real tests look."""
+    baseline, run = add_printed(stored)
+    test = make.known_test(stored, NAME)
+    for one, cost in ((baseline, 2000), (run, 2600)):
+        programs = {"xdp_synproxy_kern.bpf.o/syncookie_xdp": (Outcome.PASS, 700, 361_349 + cost)}
+        programs |= {"verifier_frob.bpf.o/a_program_with_a_name_that_does_not_want_to_end": (Outcome.PASS, 20, cost)}
+        add_programs(stored, one, programs | {"loop1.bpf.o/nested_loops": (Outcome.PASS, 5981, 361_349)})
+    add_patches(stored, stored.get_one(Run, own_site.example.runs[2].id))
+    make.add_ignore(stored, "verifier_*", suite="test_progs", tree="bpf-next", ended_by="ben", ended_at=make.NOW)
+    stored.commit()
+    addresses = {
+        "verifier-log": address_of_test(run.id, test),
+        "verifier-log-base": address_of_test(run.id, test, query="boot=1&side=base"),
+        "log-diff": address_of_test(run.id, test, query=f"with={baseline.id}"),
+        "log-diff-exact": address_of_test(run.id, test, query=f"with={baseline.id}&exact=1"),
+        "veristat": f"/runs/{run.id}/veristat",
+        "veristat-base": f"/runs/{baseline.id}/veristat",
+        "run-patches": f"/runs/{own_site.example.runs[2].id}",
+        "test-history": f"/tests/{make.known_test(stored, FLAKY).id}",
+        "ignores": "/ignores?pattern=verifier_frob&suite=test_progs",
+    }
+    for name, address in addresses.items():
+        look(browser, own_served + address, name, size)
+
+
+def look(browser: Browser, address: str, name: str, size: str) -> None:
+    """Look at a page in light and dark: nothing fails, sticks out, or breaks the rules for everybody."""
     with browser.new_context(color_scheme="light", viewport={"width": SIZES[size], "height": 900}) as context:
         page = context.new_page()
         trouble = watched(page)
-        answer = page.goto(served + PAGES[name])
+        answer = page.goto(address)
         assert answer is not None
         assert answer.status == (404 if name == "not-found" else 200)
         light = page.evaluate(BACKGROUND)
         for colours in ("light", "dark"):
             page.emulate_media(color_scheme=colours)
-            assert page.evaluate(OVERFLOW) <= 0
-            assert page.evaluate(RULES) == []
             shoot(page, f"{name}-{size}-{colours}")
+            assert page.evaluate(OVERFLOW) <= 0, name
+            assert page.evaluate(RULES) == [], name
         assert page.evaluate(BACKGROUND) != light
         assert page.locator("h1").count() == 1
         assert [one for one in trouble if name != "not-found" or "404" not in one] == []
