@@ -97,7 +97,7 @@ def read_evidence(stored: Mapping[str, Any]) -> Evidence:
         refusal=refusal,
         reasons=[]
         if shown is None
-        else [one for one in _reasons(stored.get("reasons")) if not one.name.startswith(shown)],
+        else [one for one in _reasons(stored.get("reasons")) if not any(title in one.name for title in shown)],
         since=_since(stored),
         errors=errors,
         events=events,

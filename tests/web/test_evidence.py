@@ -49,6 +49,7 @@ def test_the_judges_reasons_are_shown_unless_something_else_shows_them() -> None
     reasons = [
         {"text": "the base is broken", "key": None, "excerpt": "ld: no such file"},
         {"text": "BUG: here", "key": None, "excerpt": "BUG: here"},
+        {"text": "panic: BUG: here", "key": None, "excerpt": "BUG: here"},
         {"text": "a test", "key": {"name": "a"}, "excerpt": "x"},
         {"text": "no excerpt", "key": None, "excerpt": ""},
     ]

@@ -64,6 +64,11 @@ class TriedPatches:
     rows: Sequence[TriedPatch]
 
     @property
+    def booted(self) -> bool:
+        """Whether any of them was tested."""
+        return any(row.tests for row in self.rows)
+
+    @property
     def told(self) -> str:
         """The whole in a few words, for the heading."""
         if self.open:

@@ -23,7 +23,7 @@ async def test_the_page_of_a_run_says_what_each_patch_does(own_site: Site, store
     assert "new warning kernel/bpf/ringcount.c:48 unused variable 'cpu' [-Wunused-variable]" in page.words
     assert "1 FAIL, 40 pass" in page.words
     assert "checkpatch: 1 remark" in page.words
-    assert "get_maintainer names, and the mail did not go to: Max <max@example.org>" in page.words
+    assert "get_maintainer: the mail did not go to 1 whom it names Max <max@example.org>" in page.words
     patches = make.patches_of(stored, own_site.example.revisions[3])
     assert f"/patches/{patches[2].id}" in page.values("href")
 
