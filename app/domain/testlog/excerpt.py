@@ -39,7 +39,7 @@ class LogWindow:
 
     def __init__(self) -> None:
         self._head: list[bytes] = []
-        self._tail: deque[list[bytes]] = deque()
+        self._tail: deque[tuple[int, list[bytes]]] = deque()
         self._head_size = self._tail_size = self._after_head = 0
 
     def extend(self, lines: list[bytes]) -> None:
@@ -53,12 +53,12 @@ class LogWindow:
 
     def _add_to_tail(self, lines: list[bytes]) -> None:
         """Keep pieces as they come, as few as hold the last 64 KiB; `lines()` cuts to size."""
+        size = sum(map(len, lines)) + len(lines)
         self._after_head += len(lines)
-        self._tail.append(lines)
-        self._tail_size += _size(lines)
-        while self._tail_size - (first := _size(self._tail[0])) >= _TAIL_BYTES:
-            self._tail.popleft()
-            self._tail_size -= first
+        self._tail.append((size, lines))
+        self._tail_size += size
+        while self._tail_size - self._tail[0][0] >= _TAIL_BYTES:
+            self._tail_size -= self._tail.popleft()[0]
 
     def clear(self) -> None:
         """Forget all lines."""
@@ -73,7 +73,7 @@ class LogWindow:
         """Return what was kept, with a line in the place of what was not."""
         tail: list[bytes] = []
         room = _TAIL_BYTES
-        for line in chain.from_iterable(reversed(piece) for piece in reversed(self._tail)):
+        for line in chain.from_iterable(reversed(piece) for _, piece in reversed(self._tail)):
             room -= len(line) + 1
             if room < 0:
                 break
@@ -82,10 +82,6 @@ class LogWindow:
         if lost := self._after_head - len(tail):
             kept.append(f"[... {lost} lines left out ...]")
         return kept + [text_of(line) for line in reversed(tail)]
-
-
-def _size(lines: Sequence[bytes]) -> int:
-    return sum(map(len, lines)) + len(lines)
 
 
 def explain(log: Sequence[str]) -> Explanation:

@@ -1,140 +1,211 @@
-"""TAP and KTAP -> results: kselftest's runner, programs that use ksft_*, KUnit, and test_maps' one line.
+"""TAP and KTAP -> results: kselftest's runner, programs that use ksft_*, KUnit.
 
 Rules: https://docs.kernel.org/dev-tools/ktap.html and tools/testing/selftests/kselftest/runner.sh, which prefixes the
 program's own output (nested TAP included) with `# `.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from app.domain.outcome import Outcome, TestResult
 from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, LogWindow, shorten
 from app.domain.testlog.lines import line_size, text_of
-from app.domain.testlog.suite import Span, SuiteEnd, SuiteParser
+from app.domain.testlog.suite import MAX_NAME, Span, SuiteEnd, SuiteParser
 
-# Each part of it can be read in one way only: hostile lines must not make it try many.
-_RESULT = re.compile(r"(?P<indent>(?:  |# )*) ?(?P<word>ok|not ok)(?: (?P<number>\d{1,9}))?(?= |\Z)(?P<rest>.*)\Z")
-_PLAN = re.compile(r"1\.\.(\d{1,6})\s*\Z")
+# Each part of it can be read in one way only: hostile lines must not make it try many. A number or a dash is asked for:
+# "ok" and "ok then" are what any program prints.
+_RESULT = re.compile(
+    r"(?P<indent>(?:  |# )*) ?(?P<word>ok|not ok)(?: (?P<number>\d{1,9})(?= |\Z)|(?= - ))(?P<rest>.*)\Z"
+)
+_DIRECTIVE = re.compile(r"(?:^|\s)#\s*(?=(?:skip|todo|xfail|timeout|error)\b)|\s#\s", re.IGNORECASE)
+_PLAN = re.compile(r"1\.\.(\d{1,6})\s*(?:#.*)?\Z")
 _RUNNER = re.compile(r"selftests: ([^:]+): (.+)")
-_MAX_DEPTH = 8
+_BEGUN = re.compile(r"(?P<indent>(?:  |# )*?)# (?:Subtest: (?P<name>.+)|(?P<runner>selftests: [^:]+: .+))\Z")
+_WORD = re.compile(r"[A-Za-z]*")
+_MAX_DEPTH = 16
 _MAX_PENDING = 5000
 _MAX_TEXT = 4000
 _MAX_NAMED = 5
 
 
+@dataclass(slots=True)
+class _Nested:
+    """A nested result; `name` is its path once its parents are known, `below` are those that it is the parent of."""
+
+    depth: int
+    name: str
+    outcome: Outcome
+    why: Explanation | None
+    below: list["_Nested"] = field(default_factory=list)
+
+
 class TapParser(SuiteParser):
     """Reads TAP 13/14 and KTAP with nesting; a nested test is named `parent/child`.
 
-    A nested result comes before its parent's line, so it is held until the parent names it; at most 5,000 are.
+    A nested result comes before its parent's line, so it is held until the parent names it; at most 5,000 are. Where
+    the parent's line never comes, it is named by what said that the parent began.
     """
 
     def __init__(self, suite: str = "kselftest") -> None:
         super().__init__(suite)
-        self._pending: list[tuple[int, str, Outcome, Explanation | None]] = []
+        self._pending: list[_Nested] = []
+        self._begun: dict[int, str] = {}
         self._planned: int | None = None
         self._seen = 0
         self._log = LogWindow()
         self._log_start = 0
+        self._since = LogWindow()
 
     def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
         results: list[TestResult] = []
         for line in lines:
-            text = text_of(line) if b"ok" in line or line.startswith(b"1..") else None
-            found = None if text is None else _RESULT.match(text)
+            text = text_of(line) if b"ok" in line else ""
+            found = _RESULT.match(text)
             if found is not None:
                 results += self._result(found, offset)
+                self._since.clear()
                 if not found["indent"]:
                     self._log.clear()
                     self._log_start = offset + line_size(line)
             else:
-                if text is not None and (plan := _PLAN.match(text)):
-                    self._planned = int(plan[1])
+                self._other(line)
                 self._log.extend([line])
+                self._since.extend([line])
             offset += line_size(line)
         self.complete = self._planned is not None and self._seen >= self._planned
         return results
 
     def end(self) -> SuiteEnd:
-        """Give nested results whose parent never ended under their own names, and the summary."""
+        """Give nested results whose parent never ended, and the summary."""
         results = self._release(parent=None)
+        self._begun.clear()
         rest = [] if self.complete else self._log.lines()
         return SuiteEnd(results=tuple(results), summary=self._summary(rest))
 
+    def _other(self, line: bytes) -> None:
+        """Read a line that says what is to come, or that nothing more is."""
+        if line.startswith(b"1..") and (plan := _PLAN.match(text_of(line))):
+            self._planned = (self._planned or 0) + int(plan[1])
+        elif line.startswith(b"Bail out!"):
+            self._crash = text_of(line)[:300]
+        elif (b"# Subtest: " in line or b"# selftests: " in line) and (
+            begun := _BEGUN.match(text_of(line)[:_MAX_TEXT])
+        ):
+            # A subtest's own results stand as deep as this line, those of what the runner runs one deeper.
+            depth = _depth(begun["indent"]) + (begun["runner"] is not None)
+            self._close_from(depth)
+            self._begun[depth] = _name(begun["name"] or begun["runner"], None)
+
+    def _close_from(self, depth: int) -> None:
+        """Forget what was said to have begun at this depth and below it."""
+        self._begun = {at: name for at, name in self._begun.items() if at < depth}
+
     def _result(self, found: re.Match[str], offset: int) -> list[TestResult]:
-        depth = min(_MAX_DEPTH, len(found["indent"].replace("#", " ")) // 2)
-        text, _, directive = found["rest"][:_MAX_TEXT].partition("#")
-        name = _name(text, found["number"])
+        depth = _depth(found["indent"])
+        rest = found["rest"][:_MAX_TEXT]
+        split = _DIRECTIVE.search(rest)
+        name = _name(rest[: split.start()] if split else rest, found["number"])
+        directive = rest[split.end() :].strip() if split else ""
         outcome, remark = _outcome(found["word"], directive)
+        self._close_from(depth + 1)
         if depth > 0:
             if len(self._pending) < _MAX_PENDING:
-                why = Explanation(message=remark, detail=None) if remark else None
-                self._pending.append((depth, name, outcome, why))
+                why = self._why(outcome, remark, directive, self._since)
+                self._pending.append(_Nested(depth, name, outcome, why))
+            else:
+                self._dropped += 1
             return []
         self._seen += 1
         nested = self._release(parent=name)
-        sums_up = _sums_up(outcome, nested)
-        why = self._why(outcome, remark)
+        sums_up = _sums_up(outcome, (one.outcome for one in nested))
+        why = self._why(outcome, remark, directive, self._log)
         if sums_up and why is not None and outcome.failed:
-            why = Explanation(message=_failed_ones(name, nested), detail=why.detail)
+            leaves = [(one.name.removeprefix(f"{name}/"), one.outcome) for one in nested if not one.aggregate]
+            why = Explanation(message=_failed_ones(leaves), detail=why.detail)
         result = self._record(name, outcome, aggregate=sums_up, why=why, span=self._span(offset))
         return nested if result is None else [*nested, result]
 
     def _release(self, parent: str | None) -> list[TestResult]:
         """Record the held results; deeper ones get the names of the shallower results that close them."""
         pending, self._pending = self._pending, []
-        results = []
-        for at, (depth, name, outcome, why) in enumerate(pending):
-            path, above = [name], depth
-            for other_depth, other_name, _, _ in pending[at + 1 : at + 1 + _MAX_PENDING // 10]:
-                if other_depth < above:
-                    path.insert(0, other_name)
-                    above = other_depth
-            full = "/".join(path if parent is None else [parent, *path])
-            results.append(self._record(full, outcome, parent=parent, why=why))
-        return [result for result in results if result is not None]
+        above: list[_Nested] = []
+        for one in reversed(pending):
+            while above and above[-1].depth >= one.depth:
+                above.pop()
+            if above:
+                above[-1].below.append(one)
+                path = [above[-1].name]
+            else:
+                path = self._begun_above(one.depth) if parent is None else [parent]
+            one.name = shorten("/".join([*path, one.name]), MAX_NAME)
+            above.append(one)
+        return [result for one in pending if (result := self._nested(one, parent)) is not None]
 
-    def _why(self, outcome: Outcome, remark: str | None) -> Explanation | None:
+    def _nested(self, one: _Nested, parent: str | None) -> TestResult | None:
+        sums_up = _sums_up(one.outcome, (each.outcome for each in one.below))
+        why = one.why
+        if sums_up and why is not None and one.outcome.failed:
+            below = [(each.name.removeprefix(f"{one.name}/"), each.outcome) for each in reversed(one.below)]
+            why = Explanation(message=_failed_ones(below), detail=why.detail)
+        root = parent or next(iter(self._begun_above(one.depth)), None)
+        return self._record(one.name, one.outcome, parent=root, aggregate=sums_up, why=why)
+
+    def _begun_above(self, depth: int) -> list[str]:
+        return [name for at, name in sorted(self._begun.items()) if at <= depth]
+
+    def _why(self, outcome: Outcome, remark: str | None, directive: str, log: LogWindow) -> Explanation | None:
         if not outcome.failed:
             return Explanation(message=remark, detail=None) if remark else None
-        why = self._explain([line.removeprefix("# ") for line in self._log.lines()])
-        return Explanation(message=remark, detail=why.detail) if remark else why
+        why = self._explain([line.removeprefix("# ") for line in log.lines()])
+        said = remark or (why.message and why.message.strip(" #")) or directive or None
+        return Explanation(message=said and shorten(said, MAX_MESSAGE), detail=why.detail)
 
     def _span(self, offset: int) -> Span | None:
         return Span(lines=(), start=self._log_start, end=offset) if self._log else None
 
 
+def _depth(indent: str) -> int:
+    return min(_MAX_DEPTH, len(indent) // 2)
+
+
 def _name(text: str, number: str | None) -> str:
-    name = text.strip().removeprefix("- ").strip()
+    name = text.strip().removeprefix("- ").strip().replace("\\#", "#")
     if runner := _RUNNER.fullmatch(name):
         return f"{runner[1]}/{runner[2]}"
-    return name or f"test {number or '?'}"
+    return shorten(name, MAX_NAME) or f"test {number or '?'}"
 
 
 def _outcome(word: str, directive: str) -> tuple[Outcome, str | None]:
-    kind, _, rest = directive.strip().partition(" ")
+    """Return how a test ended by its line's word and directive, and what is to be said of it beside its log."""
+    found = _WORD.match(directive)
+    kind = found[0] if found else ""
+    rest = directive[len(kind) :].strip(" :")
     match kind.upper():
         case "SKIP":
-            return Outcome.SKIP, rest.strip() or None
+            return Outcome.SKIP, shorten(rest, MAX_MESSAGE) or None
         case "XFAIL" | "TODO":
-            return Outcome.SKIP, directive.strip()
+            return Outcome.SKIP, shorten(directive, MAX_MESSAGE)
         case "TIMEOUT":
-            return Outcome.FAIL, f"timed out after {rest.strip()}" if rest else "timed out"
+            return Outcome.FAIL, f"timed out after {rest}" if rest else "timed out"
+        case "ERROR" if word == "not ok":
+            return Outcome.ERROR, rest or "error"
         case _ if word == "ok":
             return Outcome.PASS, None
         case _:
             return Outcome.FAIL, None
 
 
-def _failed_ones(name: str, nested: Sequence[TestResult]) -> str:
-    failed = [result.name.removeprefix(f"{name}/") for result in nested if result.outcome.failed]
+def _failed_ones(below: Sequence[tuple[str, Outcome]]) -> str:
+    failed = [name for name, outcome in below if outcome.failed]
     more = f" and {len(failed) - _MAX_NAMED} more" if len(failed) > _MAX_NAMED else ""
     return shorten(
-        f"{len(failed)} of {len(nested)} subtests failed: {', '.join(failed[:_MAX_NAMED])}{more}", MAX_MESSAGE
+        f"{len(failed)} of {len(below)} subtests failed: {', '.join(failed[:_MAX_NAMED])}{more}", MAX_MESSAGE
     )
 
 
-def _sums_up(outcome: Outcome, nested: Sequence[TestResult]) -> bool:
-    if not nested:
-        return False
-    return not outcome.failed or any(result.outcome.failed for result in nested)
+def _sums_up(outcome: Outcome, below: Iterable[Outcome]) -> bool:
+    """Whether an outcome only sums up those of subtests; one that fails though none of them did says more."""
+    all_below = list(below)
+    return bool(all_below) and (not outcome.failed or any(each.failed for each in all_below))

@@ -1,7 +1,7 @@
 """test_maps' output -> results.
 
 tools/testing/selftests/bpf/test_maps.c asserts its way through: `test_name:PASS` for the tests of map_tests/ as they
-end, `test_maps: OK, N SKIPPED` at the very end, and at the first failure a message and exit code 1.
+end, `test_maps: OK, N SKIPPED` at the very end, and at the first failure a message and exit code 1, or an assertion's.
 """
 
 import re
@@ -11,8 +11,9 @@ from app.domain.testlog.excerpt import LogWindow
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import ClaimedSummary, Span, SuiteEnd, SuiteParser
 
-_PASSED = re.compile(rb"([A-Za-z0-9_]{1,200}):(PASS|SKIP)\b")
+_PASSED = re.compile(rb"([A-Za-z0-9_]{1,200})(?::(PASS|SKIP)\b(?!:)| (SKIP) \()")
 _FAILED = re.compile(rb"([A-Za-z0-9_]{1,200})(?:\(\d+\))?:FAIL:")
+_ASSERTION = re.compile(rb"(?:\./)?test_maps: .{1,400}: Assertion .* failed\.")
 _OVER = re.compile(rb"test_maps: OK, (\d{1,9}) SKIPPED")
 _OUTCOMES = {b"PASS": Outcome.PASS, b"SKIP": Outcome.SKIP}
 
@@ -37,13 +38,15 @@ class TestMapsParser(SuiteParser):
                 results.append(self._record("test_maps", Outcome.PASS))
                 self._log.clear()
             elif passed := _PASSED.match(line):
-                results.append(self._record(passed[1].decode(), _OUTCOMES[passed[2]]))
+                results.append(self._record(passed[1].decode(), _OUTCOMES[passed[2] or passed[3]]))
                 self._log.clear()
             elif failed := _FAILED.match(line):
                 span = Span(lines=(*self._log.lines(), text_of(line)), start=offset - line_size(line), end=offset)
                 results.append(self._record(failed[1].decode(), Outcome.FAIL, why=self._explain(span.lines), span=span))
                 self._log.clear()
             else:
+                if _ASSERTION.match(line):
+                    self._crash = text_of(line)[:300]
                 self._log.extend([line])
         return [result for result in results if result is not None]
 

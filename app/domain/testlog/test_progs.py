@@ -4,6 +4,9 @@ tools/testing/selftests/bpf/test_progs.c prints, when a test has ended: the test
 subtest its log if it failed and `#12/3    name/subtest:OK|FAIL|SKIP`, then `#12      name:OK|FAIL|SKIP|OK (SKIP: a/b)`;
 newer trees also `SKIP (not built)`. At the very end all that failed is printed once more under `All error logs:`, then
 `Summary: a/b PASSED, c SKIPPED, d FAILED` (newer: `e/f FAILED`, `(d not built)`).
+
+Before Linux 5.16 a subtest is `#12/3 subtest:OK`, without its test's name and without padding, and there are no error
+logs at the end; older summaries lack what they did not count.
 """
 
 import re
@@ -15,7 +18,7 @@ from app.domain.testlog.excerpt import Explanation, LogWindow
 from app.domain.testlog.lines import MAX_LINE, text_of
 from app.domain.testlog.suite import MAX_RESULTS, ClaimedSummary, Span, SuiteEnd, SuiteParser
 
-_STARTS = (b"#", b"Summary: ", b"All error logs:", b"Caught signal #", b"WATCHDOG: ")
+_STARTS = (b"#", b"Summary: ", b"All error logs:", b"Caught signal #", b"WATCHDOG: ", b"[")
 _ENDS = (b":OK", b":FAIL", b":SKIP", b")", b"\r")
 
 # Other processes' output may lack its newline, so that a result follows it on the same line.
@@ -24,14 +27,21 @@ _RESULT = re.compile(
     rb":(?P<word>OK|FAIL|SKIP)(?P<more> \(SKIP: \d+/\d+\)| \(not built\))?\s*\Z",
     re.DOTALL,
 )
-_SUMMARY = re.compile(
-    rb"Summary: (\d{1,9})/(\d{1,9}) PASSED, (\d{1,9}) SKIPPED(?: \(\d+ not built\))?, (\d{1,9})(?:/\d{1,9})? FAILED"
+_OLD_SUBTEST = re.compile(
+    rb"#(?P<number>\d{1,9})/\d{1,9} (?P<old>[^ ].{0,2000}):(?P<word>OK|FAIL|SKIP)\s*\Z", re.DOTALL
 )
-_SIGNAL = re.compile(rb"Caught signal #(\d{1,3})!")
+_SUMMARY = re.compile(
+    rb"Summary: (\d{1,9})(?:/(\d{1,9}))? PASSED(?:, (\d{1,9}) SKIPPED(?: \(\d+ not built\))?)?"
+    rb", (\d{1,9})(?:/\d{1,9})? FAILED"
+)
+# A worker of `-j` says its number.
+_SIGNAL = re.compile(rb"(?:\[\d{1,9}\]: )?Caught signal #(\d{1,3})!")
 _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 _MAX_NAMED_SUBTESTS = 5
 _MAX_OWN_LOG = 2000
 _MAX_HASHES = 4
+_MAX_HELD = 10_000
+"""Subtests without a test's name that wait for it."""
 
 
 @dataclass(slots=True)
@@ -42,6 +52,16 @@ class _OpenTest:
     subtests: int = 0
     failed: list[str] = field(default_factory=list)
     own_log: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A subtest whose test has not been named yet."""
+
+    name: str
+    outcome: Outcome
+    why: Explanation | None
+    span: Span | None
 
 
 class TestProgsParser(SuiteParser):
@@ -58,6 +78,8 @@ class TestProgsParser(SuiteParser):
         self._failed: set[str] = set()
         self._repeating = False
         self._counted = [0, 0]
+        self._held: dict[bytes, list[_Held]] = {}
+        self._holding = 0
 
     def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
@@ -81,9 +103,7 @@ class TestProgsParser(SuiteParser):
             if found.start() > 0:
                 self._log.extend([line[: found.start()]])
             self._log_end = offset + found.start()
-            result = self._result(found)
-            if result is not None:
-                results.append(result)
+            results += self._result(found)
             offset += _stream_size(sizes[at : at + 1])
             done = at + 1
             self._log.clear()
@@ -97,44 +117,79 @@ class TestProgsParser(SuiteParser):
         self._log.clear()
         self._open = None
         self._repeating = False
-        return SuiteEnd(results=(), summary=self._summary(rest))
+        nameless = [result for number in list(self._held) for result in self._release(number)]
+        return SuiteEnd(results=tuple(nameless), summary=self._summary(rest))
 
     def _other(self, line: bytes) -> None:
         """Read a line that may say something about the whole program."""
         if line.startswith(b"All error logs:"):
             self._repeating = True
         elif line.startswith(b"WATCHDOG: "):
-            self._crash = text_of(line)[:300]
+            if b"terminating" in line:  # before that it only says that a test is slow
+                self._crash = text_of(line)[:300]
         elif signal := _SIGNAL.match(line):
             self._crash = self._crash or f"caught signal {int(signal[1])}"
         elif summary := _SUMMARY.match(line):
-            passed, subtests, skipped, failed = map(int, summary.groups())
+            passed, subtests, skipped, failed = (None if number is None else int(number) for number in summary.groups())
             before = self._claimed or ClaimedSummary(passed=0, subtests=0, skipped=0, failed=0)
             self._claimed = ClaimedSummary(
-                passed=before.passed + passed,
-                subtests=(before.subtests or 0) + subtests,
-                skipped=before.skipped + skipped,
-                failed=before.failed + failed,
+                passed=before.passed + (passed or 0),
+                subtests=None if subtests is None else (before.subtests or 0) + subtests,
+                skipped=before.skipped + (skipped or 0),
+                failed=before.failed + (failed or 0),
             )
             self.complete = True
             self._repeating = False
 
-    def _result(self, found: re.Match[bytes]) -> TestResult | None:
+    def _result(self, found: re.Match[bytes]) -> list[TestResult]:
+        outcome = _OUTCOMES[found["word"]]
+        if found.re is _OLD_SUBTEST:
+            self._hold(found, outcome)
+            return []
         test = text_of(found["name"])
         name = test if found["sub"] is None else f"{test}/{text_of(found['subname'])}"
-        outcome = _OUTCOMES[found["word"]]
         if self._repeating:
             if outcome is Outcome.FAIL and name in self._failed:
-                return None
+                return []
             self._repeating = False  # a test printed those words; this result is not a repetition
         if outcome is Outcome.FAIL and len(self._failed) < MAX_RESULTS:
             self._failed.add(name)
         if self._open is None or self._open.name != test:
             self._open = _OpenTest(name=test)
+        results = []
         if found["sub"] is not None:
-            return self._subtest(self._open, name, outcome)
-        opened, self._open = self._open, None
-        return self._test(opened, outcome, (found["more"] or b"").decode().strip(" ()"))
+            results.append(self._subtest(self._open, name, outcome))
+        else:
+            results += self._release(found["number"], self._open)
+            opened, self._open = self._open, None
+            results.append(self._test(opened, outcome, (found["more"] or b"").decode().strip(" ()")))
+        return [result for result in results if result is not None]
+
+    def _hold(self, found: re.Match[bytes], outcome: Outcome) -> None:
+        """Keep a subtest until the line of its test, which names it."""
+        if self._holding >= _MAX_HELD:
+            self._dropped += 1
+            return
+        self._holding += 1
+        span = self._span() if outcome is Outcome.FAIL else self._printed()
+        why = self._explain(span.lines) if span is not None and outcome is Outcome.FAIL else None
+        place = None if span is None else Span(lines=(), start=span.start, end=span.end)
+        self._held.setdefault(found["number"], []).append(_Held(text_of(found["old"]), outcome, why, place))
+
+    def _release(self, number: bytes, test: _OpenTest | None = None) -> list[TestResult]:
+        """Record the subtests that were held for the test of a number; it names them, where it got that far."""
+        held = self._held.pop(number, [])
+        self._holding -= len(held)
+        parent = f"#{number.decode()}" if test is None else test.name
+        results = []
+        for one in held:
+            name = f"{parent}/{one.name}"
+            self._counted[0] += one.outcome is Outcome.PASS
+            if test is not None:
+                test.subtests += 1
+                test.failed += [name] if one.outcome is Outcome.FAIL else []
+            results.append(self._record(name, one.outcome, parent=parent, why=one.why, span=one.span))
+        return [result for result in results if result is not None]
 
     def _subtest(self, test: _OpenTest, name: str, outcome: Outcome) -> TestResult | None:
         test.subtests += 1
@@ -161,7 +216,7 @@ class TestProgsParser(SuiteParser):
 
     def _agrees(self) -> bool | None:
         """Compare passed subtests and failed tests, which test_progs counts as they are here."""
-        if self._claimed is None:
+        if self._claimed is None or self._claimed.subtests is None:
             return None
         return [self._claimed.subtests, self._claimed.failed] == self._counted
 
@@ -188,7 +243,7 @@ def _find_result(line: bytes) -> re.Match[bytes] | None:
         if found is not None and found.start("name") - at >= len("#1234567 "):
             return found
         end = at
-    return None
+    return _OLD_SUBTEST.match(line)
 
 
 def _stream_size(sizes: Sequence[int]) -> int:

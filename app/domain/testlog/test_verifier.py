@@ -1,20 +1,25 @@
 """test_verifier's output -> results.
 
 tools/testing/selftests/bpf/test_verifier.c prints `#12/p description OK`, `#12/u description SKIP` (u: as an
-unprivileged user), or `FAIL` with the reason on the lines after it. Numbers shift, so a test is named
-`description/p` or `description/u`.
+unprivileged user), or `FAIL` with the reason on the lines after it. Where something else has to be said first, such as
+the verifier's log with `-v`, the word begins a line of its own. Numbers shift, so a test is named `description/p` or
+`description/u`.
 """
 
 import re
 
 from app.domain.outcome import Outcome, TestResult
-from app.domain.testlog.excerpt import LogWindow
+from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, LogWindow, shorten
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import ClaimedSummary, Span, SuiteEnd, SuiteParser
 
-_RESULT = re.compile(rb"#\d{1,9}/([pu]) (.{1,2000}?) (OK|SKIP|FAIL)(?:\b.*)?\s*\Z", re.DOTALL)
+# The last of the words counts: descriptions may hold them too.
+_RESULT = re.compile(rb"#\d{1,9}/([pu]) (.{1,2000}) (OK|SKIP|FAIL)\b(.*)\Z", re.DOTALL)
+_BEGUN = re.compile(rb"#\d{1,9}/([pu]) (.{1,2000}?) ?(?:, verifier log:|Failed to (?:create|load) .*)\s*\Z", re.DOTALL)
+_WORD = re.compile(rb"(?:\d+ cases |Did not run the program \([^)]*\) )*(OK|SKIP|FAIL)\b(.*)\Z", re.DOTALL)
 _SUMMARY = re.compile(rb"Summary: (\d{1,9}) PASSED, (\d{1,9}) SKIPPED, (\d{1,9}) FAILED")
 _EXTRA = re.compile(rb"(?: \d+ cases| Did not run the program \([^)]*\))+\Z")
+_WORDS = (b"OK", b"SKIP", b"FAIL", b"Did not run", *(b"%d" % digit for digit in range(10)))
 _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 
 
@@ -26,6 +31,7 @@ class TestVerifierParser(SuiteParser):
     def __init__(self, suite: str = "test_verifier") -> None:
         super().__init__(suite)
         self._failing: tuple[str, int] | None = None
+        self._begun: tuple[str, int] | None = None
         self._log = LogWindow()
         self._taken_to = 0
 
@@ -33,10 +39,17 @@ class TestVerifierParser(SuiteParser):
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
         results: list[TestResult | None] = []
         for line in lines:
-            found = _RESULT.match(line) if line.startswith(b"#") else None
-            if found is not None:
+            numbered = line.startswith(b"#")
+            if numbered and (found := _RESULT.match(line)):
                 results.append(self._close(offset))
-                results.append(self._result(found, line, offset))
+                results.append(self._result(_name(found), offset, found[3], found[4]))
+            elif numbered and (found := _BEGUN.match(line)):
+                results.append(self._close(offset))
+                self._log.clear()
+                self._begun = _name(found), offset
+            elif self._begun and line.startswith(_WORDS) and (found := _WORD.match(line)):
+                (name, start), self._begun = self._begun, None
+                results.append(self._result(name, start, found[1], found[2]))
             elif summary := _SUMMARY.match(line):
                 results.append(self._close(offset))
                 passed, skipped, failed = map(int, summary.groups())
@@ -54,15 +67,18 @@ class TestVerifierParser(SuiteParser):
         last = self._close(self._taken_to)
         return SuiteEnd(results=() if last is None else (last,), summary=self._summary(rest))
 
-    def _result(self, found: re.Match[bytes], line: bytes, offset: int) -> TestResult | None:
-        self._log.clear()
-        name = f"{text_of(_EXTRA.sub(b'', found[2]))}/{found[1].decode()}"
-        outcome = _OUTCOMES[found[3]]
-        if outcome is not Outcome.FAIL:
-            return self._record(name, outcome)
-        self._failing = (name, offset)
-        self._log.extend([line[found.end(3) :].strip(b" :")])
-        return None
+    def _result(self, name: str, offset: int, word: bytes, more: bytes) -> TestResult | None:
+        outcome = _OUTCOMES[word]
+        said = more.strip(b" :\r")
+        self._begun = None
+        self._log.clear()  # the verifier's log comes once more, after the reason
+        if outcome is Outcome.FAIL:
+            self._failing = (name, offset)
+            self._log.extend([said])
+            return None
+        remark = text_of(said).strip("()") if outcome is Outcome.SKIP else ""
+        why = Explanation(message=shorten(remark, MAX_MESSAGE), detail=None) if remark else None
+        return self._record(name, outcome, why=why)
 
     def _close(self, offset: int) -> TestResult | None:
         if self._failing is None:
@@ -71,4 +87,10 @@ class TestVerifierParser(SuiteParser):
         lines = tuple(self._log.lines())
         self._log.clear()
         span = Span(lines=lines, start=start, end=offset)
-        return self._record(name, Outcome.FAIL, why=self._explain(lines), span=span)
+        said = next(filter(None, lines), None)
+        why = Explanation(message=said and shorten(said, MAX_MESSAGE), detail=self._explain(lines).detail)
+        return self._record(name, Outcome.FAIL, why=why, span=span)
+
+
+def _name(found: re.Match[bytes]) -> str:
+    return f"{text_of(_EXTRA.sub(b'', found[2]))}/{found[1].decode()}"

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,16 @@ def test_a_window_keeps_both_ends_whatever_the_pieces(number: int, length: int, 
         assert kept[:lost] == texts[:lost]
         assert kept[lost + 1 :] == texts[len(texts) - (len(kept) - lost - 1) :]
         assert kept[lost] == f"[... {len(texts) - len(kept) + 1} lines left out ...]"
+
+
+def test_a_window_takes_no_longer_for_many_small_pieces_after_a_large_one() -> None:
+    kept = LogWindow()
+    kept.extend([b"y" * 1000] * 200)
+    kept.extend([b""] * 65_000)
+    began = time.process_time()
+    for _ in range(30_000):
+        kept.extend([b"x"])
+    assert time.process_time() - began < 5
 
 
 def test_a_cleared_window_is_empty() -> None:

@@ -59,6 +59,24 @@ def test_test_verifier() -> None:
     assert (summary.claimed.passed, summary.claimed.skipped, summary.claimed.failed) == (5, 1, 2)
 
 
+def test_test_verifier_whose_word_comes_later() -> None:
+    data = (
+        b"#3/p verbose , verifier log:\n0: (b7) r0 = 0\n1 is no result\nOK\n"
+        b"#4/u bad , verifier log:\n0: R0 invalid mem access\nFAIL retval 3 != 0 (run 1/1) \n0: R0 invalid mem access\n"
+        b"#5/p maps Failed to create hash map 'Operation not permitted'!\nSKIP (unsupported map type 5)\nOK\n"
+        b"#6/p an OK in a name, SKIP too OK\n#7/p jit SKIP (requires BPF JIT)\n#8/p cut of"
+    )
+    results, summary = read(TestVerifierParser(), data)
+    assert [(result.name, result.outcome, result.message) for result in results] == [
+        ("verbose/p", Outcome.PASS, None),
+        ("bad/u", Outcome.FAIL, "retval 3 != 0 (run 1/1)"),
+        ("maps/p", Outcome.SKIP, "unsupported map type 5"),
+        ("an OK in a name, SKIP too/p", Outcome.PASS, None),
+        ("jit/p", Outcome.SKIP, "requires BPF JIT"),
+    ]
+    assert summary.rest == "#8/p cut of"
+
+
 def test_test_verifier_cut_off_in_a_failure() -> None:
     results, summary = read(TestVerifierParser(), VERIFIER[: VERIFIER.index(b"RES:")])
     assert outcomes(results)[-1] == ("dead code/p", Outcome.FAIL)
@@ -81,6 +99,14 @@ def test_test_maps_that_dies() -> None:
     assert results[1].message == "create error:Operation not permitted"
     assert not summary.complete
     assert "Assertion failed" in summary.rest
+
+
+def test_test_maps_says_what_was_skipped_and_which_assertion_failed() -> None:
+    said = b"test_maps: test_maps.c:9: test_hashmap: Assertion `fd < 0 && errno == E2BIG' failed."
+    skipped = b"test_a SKIP (no CONFIG_PREEMPT)\ntest_b:PASS with inner ARRAY map\ntest_c:PASS:tag 9 nsec\n"
+    results, summary = read(TestMapsParser(), skipped + said + b"\nAborted\n")
+    assert outcomes(results) == [("test_a", Outcome.SKIP), ("test_b", Outcome.PASS)]
+    assert summary.crash == said.decode()
 
 
 TAP = b"""\
@@ -151,8 +177,74 @@ def test_ktap_nests() -> None:
 
 def test_tap_cut_off_is_not_complete_and_keeps_what_was_nested() -> None:
     results, summary = read(TapParser(), TAP[: TAP.index(b"not ok 4")])
-    assert outcomes(results)[-2:] == [("tls.sendfile", Outcome.PASS), ("tls.recv", Outcome.FAIL)]
+    assert outcomes(results)[-2:] == [("net/tls/tls.sendfile", Outcome.PASS), ("net/tls/tls.recv", Outcome.FAIL)]
     assert not summary.complete
+
+
+def test_ktap_cut_off_is_named_by_what_had_begun() -> None:
+    began = b"    KTAP version 1\n    # Subtest: s\n    1..2\n        # Subtest: params\n        ok 1 - value 1\n"
+    results, _ = read(TapParser(), b"1..2\nok 1 whole\n" + began)
+    assert [(result.name, result.parent) for result in results] == [("whole", None), ("s/params/value 1", "s")]
+    ended = began + b"    ok 1 params\n    ok 2 b\n"
+    assert [result.name for result in read(TapParser(), ended)[0]] == ["s/params/value 1", "s/params", "s/b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "outcome", "message"),
+    [
+        ("ok 3 test #5 works, a/b: c", "test #5 works, a/b: c", Outcome.PASS, None),
+        ("ok 3 name \\# escaped # SKIP: why", "name # escaped", Outcome.SKIP, "why"),
+        ("ok 3 a #skip why", "a", Outcome.SKIP, "why"),
+        ("ok 3 # XFAIL known", "test 3", Outcome.SKIP, "XFAIL known"),
+        ("not ok 3 # error cannot open it", "test 3", Outcome.ERROR, "cannot open it"),
+        ("not ok 3 selftests: bpf: x # exit=139", "bpf/x", Outcome.FAIL, "exit=139"),
+        ("ok - no number", "no number", Outcome.PASS, None),
+    ],
+)
+def test_names_and_directives(line: str, name: str, outcome: Outcome, message: str | None) -> None:
+    (result,) = read(TapParser(), line.encode() + b"\n")[0]
+    assert (result.name, result.outcome, result.message) == (name, outcome, message)
+
+
+def test_what_any_program_prints_is_no_result() -> None:
+    results, _ = read(TapParser(), b"# ok\n# ok then\nok\nok, fine\nnot ok either\nokay 1\nok 1 selftests: a: b\n")
+    assert outcomes(results) == [("a/b", Outcome.PASS)]
+
+
+def test_why_a_nested_test_failed_and_who_only_sums_up() -> None:
+    case = b"    # bad: EXPECTATION FAILED at lib/x.c:29\n    Expected 1 == 2\n        not ok 2 value 0\n"
+    data = b"        ok 1 value 1\n" + case + b"    not ok 1 bad\n    ok 2 other\nnot ok 1 suite\n"
+    results, summary = read(TapParser(), data)
+    assert [(result.name, result.aggregate, result.message) for result in results if result.outcome.failed] == [
+        ("suite/bad/value 0", False, "bad: EXPECTATION FAILED at lib/x.c:29"),
+        ("suite/bad", True, "1 of 2 subtests failed: value 0"),
+        ("suite", True, "1 of 3 subtests failed: bad/value 0"),
+    ]
+    assert (summary.tally.failed, summary.tally.leaves) == (1, 3)
+
+
+def test_a_parent_names_all_of_its_many_and_what_is_dropped_is_counted() -> None:
+    many = b"".join(b"        ok %d value %d\n" % (n, n) for n in range(5000))
+    results, summary = read(TapParser(), many + b"    ok 1 params\n    ok 2 last\nok 1 suite\n")
+    assert results[0].name == "suite/value 0"
+    assert summary.dropped == 2
+    results, summary = read(TapParser(), many[: many.index(b"value 4000")] + b"9\n    ok 1 params\nok 1 suite\n")
+    assert {result.name.rpartition("/")[0] for result in results[:-2]} == {"suite/params"}
+    assert summary.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "complete", "crash"),
+    [
+        (b"1..0 # SKIP no such device\n", True, None),
+        (b"1..1\nok 1 a\nTAP version 13\n1..2\nok 1 b\n", False, None),
+        (b"1..1\nok 1 a\nTAP version 13\n1..2\nok 1 b\nok 2 c\n", True, None),
+        (b"1..3\nok 1 a\nBail out! cannot go on\n", False, "Bail out! cannot go on"),
+    ],
+)
+def test_whether_tap_came_to_its_end(data: bytes, *, complete: bool, crash: str | None) -> None:
+    summary = read(TapParser(), data)[1]
+    assert (summary.complete, summary.crash) == (complete, crash)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,42 @@ def test_the_suites_own_summary_old_and_new_form() -> None:
     assert (newer.claimed.passed, newer.claimed.subtests, newer.claimed.failed) == (539, 4358, 39)
 
 
+def test_kernels_before_5_16_name_a_subtest_without_its_test() -> None:
+    data = (
+        b"#3/1 array of maps, first:OK\nf:FAIL:1 no\n#3/2 other one:FAIL\n#3/3 x:SKIP\n#3 fexit:FAIL\n"
+        b"#4/1 b:OK\n#4 link:OK\nSummary: 1/2 PASSED, 1 SKIPPED, 1 FAILED\n#5/1 cut:OK\n"
+    )
+    results, end = read(data)
+    assert [(result.name, result.outcome, result.parent, result.message) for result in results] == [
+        ("fexit/array of maps, first", Outcome.PASS, "fexit", None),
+        ("fexit/other one", Outcome.FAIL, "fexit", "no"),
+        ("fexit/x", Outcome.SKIP, "fexit", None),
+        ("fexit", Outcome.FAIL, None, "1 of 3 subtests failed: other one"),
+        ("link/b", Outcome.PASS, "link", None),
+        ("link", Outcome.PASS, None, None),
+        ("#5/cut", Outcome.PASS, "#5", None),
+    ]
+    assert [result.aggregate for result in results] == [False, False, False, True, False, True, False]
+    assert data[results[1].log_start : results[1].log_end] == b"f:FAIL:1 no\n"
+    assert end.summary.complete
+
+
+@pytest.mark.parametrize(
+    ("line", "claimed"),
+    [
+        (b"Summary: 67 PASSED, 2 FAILED\n", (67, None, 0, 2)),
+        (b"Summary: 67/39 PASSED, 2 FAILED\n", (67, 39, 0, 2)),
+        (b"Summary: 67/39 PASSED, 1 SKIPPED, 2 FAILED\n", (67, 39, 1, 2)),
+    ],
+)
+def test_summaries_of_old_kernels(line: bytes, claimed: tuple[int, int | None, int, int]) -> None:
+    summary = read(line)[1].summary
+    assert summary.claimed is not None
+    found = summary.claimed
+    assert (found.passed, found.subtests, found.skipped, found.failed) == claimed
+    assert summary.complete
+
+
 def test_what_was_read_is_held_against_what_the_suite_counted() -> None:
     assert read(PASSING)[1].summary.agrees
     assert read(FAILING)[1].summary.agrees
@@ -200,6 +236,9 @@ def test_a_crash_of_the_program_is_said() -> None:
     end = read(b"#3       evil:FAIL\nCaught signal #11!\nStack trace:\n./test_progs(crash_handler+0x38)\n")[1]
     assert end.summary.crash == "caught signal 11"
     assert not end.summary.complete
+    assert read(b"#3       a:OK\n[2]: Caught signal #6!\n")[1].summary.crash == "caught signal 6"
+    slow = b"WATCHDOG: test case evil/sub executes for 10 seconds...\n#3       evil:OK\n"
+    assert read(slow)[1].summary.crash is None
     watchdog = b"WATCHDOG: test case evil executes for 120 seconds, terminating with SIGSEGV\nCaught signal #11!\n"
     assert "evil executes for 120 seconds" in (read(watchdog)[1].summary.crash or "")
 
