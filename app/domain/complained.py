@@ -5,11 +5,14 @@ boots only is nobody's, as a test that fails now and then; so is what unpatched 
 it came more often than that explains (app.domain.flake).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from app.domain.complaints import telling
 from app.domain.console import ConsoleEvent
 from app.domain.flake import History
+
+TELLING_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,26 @@ class Look:
 
     tests: frozenset[str]
     came: frozenset[str]
+
+
+def unknown(events: Iterable[ConsoleEvent], base: Iterable[ConsoleEvent]) -> tuple[ConsoleEvent, ...]:
+    """Return what the base's kernel did not complain of too, but for what a busy host explains."""
+    base = tuple(base)
+    return tuple(one for one in events if not one.kind.depends_on_load and not any(_akin(one, each) for each in base))
+
+
+def _akin(one: ConsoleEvent, other: ConsoleEvent) -> bool:
+    """Whether two complaints are one: a patch that renames a function in between, or inlines it, adds nothing to it."""
+    if one.fingerprint == other.fingerprint:
+        return True
+    mine, theirs = _called(one), _called(other)
+    alike = one.kind is other.kind and one.test is not None and one.test == other.test
+    return alike and 2 * len(mine & theirs) >= len(mine | theirs) > 0
+
+
+def _called(event: ConsoleEvent) -> frozenset[str]:
+    names = [frame.partition("+")[0].partition(".")[0] for frame in event.frames]
+    return frozenset(telling(names)[:TELLING_FRAMES])
 
 
 def came_again(event: ConsoleEvent, patched: Sequence[Look], base: Sequence[Look]) -> bool:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from app.domain.complained import unknown
 from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.outcome import ChangeClass, Outcome, Step, TestKey, Verdict
 from app.domain.regression import Change, RevisionComparison
@@ -172,14 +173,11 @@ def new_complaints(case: Case) -> tuple[ConsoleEvent, ...]:
 
     What a busy host explains is left out, and what a blamed test says already: it ended its machine that way.
     """
-    known = {event.fingerprint for event in case.baseline_console}
     said = [(origin(one.key.suite, one.key.name), one.message or "") for one in case.changes if one.cls.blamed]
     return tuple(
         event
-        for event in case.console
-        if event.fingerprint not in known
-        and not event.kind.depends_on_load
-        and not any(event.test == test and _says(message, event) for test, message in said)
+        for event in unknown(case.console, case.baseline_console)
+        if not any(event.test == test and _says(message, event) for test, message in said)
     )
 
 

@@ -1,13 +1,27 @@
 import pytest
 
-from app.domain.complained import Look, came_again, doubtful
+from app.domain.complained import Look, came_again, doubtful, unknown
 from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.flake import History
 
 
-def event(test: str | None = "a", perhaps: str | None = None) -> ConsoleEvent:
+def event(
+    test: str | None = "a",
+    perhaps: str | None = None,
+    *,
+    frames: str = "",
+    fingerprint: str = "x",
+    kind: ConsoleKind = ConsoleKind.WARNING,
+) -> ConsoleEvent:
     return ConsoleEvent(
-        kind=ConsoleKind.WARNING, title="", frames=(), excerpt="", line=1, fingerprint="x", test=test, perhaps=perhaps
+        kind=kind,
+        title="",
+        frames=tuple(f"{name}+0x1/0x9" for name in frames.split()),
+        excerpt="",
+        line=1,
+        fingerprint=fingerprint,
+        test=test,
+        perhaps=perhaps,
     )
 
 
@@ -19,6 +33,32 @@ def test_what_came_again_came_with_the_patches_and_never_without() -> None:
     assert came_again(event(), [look("a"), look("a", "x")], [look("a", "y")])
     assert not came_again(event(), [look("a", "y")], [])
     assert not came_again(event(), [look("a", "x")], [look("b", "x")])
+
+
+OF_BASE = "frob do_frob map_frob __sys_bpf bpf"
+
+
+@pytest.mark.parametrize(
+    ("now", "known"),
+    [
+        (event(frames="other", fingerprint="base"), True),
+        (event(frames="frob do_frob map_frob.isra.0 __sys_bpf bpf"), True),
+        # a function was renamed, or inlined, by the series
+        (event(frames="frob do_frob map_frobnicate __sys_bpf bpf"), True),
+        (event(frames="frob map_frob __sys_bpf bpf"), True),
+        (event(frames="twist do_twist prog_twist __sys_bpf bpf"), False),
+        (event("b", frames="frob do_frob map_frobnicate __sys_bpf bpf"), False),
+        (event(None, frames="frob do_frob map_frobnicate __sys_bpf bpf"), False),
+        (event(frames="frob do_frob map_frobnicate __sys_bpf bpf", kind=ConsoleKind.OOPS), False),
+        (event(frames=""), False),
+        # a busy host explains it
+        (event(frames="other", kind=ConsoleKind.SOFT_LOCKUP), True),
+    ],
+)
+def test_what_the_base_complains_of_as_well_is_known_though_a_function_on_the_way_changed(
+    now: ConsoleEvent, known: bool
+) -> None:
+    assert (unknown([now], [event(frames=OF_BASE, fingerprint="base")]) == ()) is known
 
 
 @pytest.mark.parametrize(

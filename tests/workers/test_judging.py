@@ -171,7 +171,16 @@ async def test_no_boot_is_said_only_after_the_base_has_booted_again_also_where_t
     await house.track(house.posted(1, ("line_3;", "line_3_hang;")))
     assert house.run("v1").verdict is Verdict.DOES_NOT_BOOT
     sources = ["hang" in source for source, _ in house.machine.boots]
-    assert sources[-2:] == [False, True]
+    assert sources[-4:] == [False, True] * 2
+
+
+async def test_a_machine_that_comes_up_at_the_third_time_boots(house):
+    def script(source, tests, count):
+        return ([], Ending.NO_BOOT) if "hang" in source and count < 2 else (GOOD, Ending.FINISHED)
+
+    house.machine.script = script
+    await house.track(house.posted(1, ("line_3;", "line_3_hang;")))
+    assert house.run("v1").verdict is Verdict.CLEAN
 
 
 async def test_a_time_limit_of_ours_in_a_confirming_boot_is_trouble_of_ours(house):

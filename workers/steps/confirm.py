@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from app.config import ProfileSettings
 from app.domain import confirming
-from app.domain.complained import Look, came_again
+from app.domain.complained import Look, came_again, unknown
 from app.domain.console import ConsoleEvent
 from app.domain.flake import MOST_RUNS, USUAL_RUNS
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
@@ -69,21 +69,32 @@ class Confirmer:
             await self._complaints(hearing, baseline, again)
             return hearing
         image = await self._image(run, patched=True)
-        if not run.booted:
-            of_base = await self._look(await self._image(baseline, patched=False), image.tests[:1], [], unready=True)
-            if not of_base.ready:
-                raise InfrastructureError(f"the base booted before and does not now: {of_base.boot.ending}")
         tests = _tests_of(hearing, image)
         log = self._log(again.patched, on_base=False, verbose=False)
-        life = await self._look(image, tests, again.looks, log, unready=not run.booted)
+        for _ in range(1 if run.booted else USUAL_RUNS):
+            if not run.booted:
+                await self._boots(baseline, image.tests[:1])
+            life = await self._look(image, tests, again.looks, log, unready=not run.booted)
+            if life.ready:
+                break
         _expect_through(life)
         self._keep(again.patched, life.results, on_base=False)
-        came = {one.fingerprint for one in _fresh(run, baseline)} & again.looks[-1].came
+        came = {one.fingerprint for one in unknown(run.console, baseline.console)} & again.looks[-1].came
         if life.ready and run.booted and (came or not life.complete):
             of_base = await self._look(await self._image(baseline, patched=False), tests, again.base_looks)
             _expect_through(of_base)
             hearing = dataclasses.replace(hearing, baseline=_worse(baseline, of_base))
         return dataclasses.replace(hearing, run=_both(run, life))
+
+    async def _boots(self, baseline: RunFacts, tests: Sequence[str]) -> None:
+        """Have the base come up, under the same conditions as the machine that does not.
+
+        Raises:
+            InfrastructureError: it does not.
+        """
+        life = await self._look(await self._image(baseline, patched=False), tests, [], unready=True)
+        if not life.ready:
+            raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
 
     async def _complaints(self, hearing: Hearing, baseline: RunFacts, again: Again) -> None:
         """Run what the patched kernel complained in again, on both sides: alone, and whole if it does not come then.
@@ -92,7 +103,7 @@ class Confirmer:
         when that is run again; what a busy host explains counts for nothing.
         """
         suspects = set(top_level(candidates(*sides(hearing, again))))
-        events = [one for one in _fresh(hearing.run, baseline) if one.test not in suspects]
+        events = [one for one in unknown(hearing.run.console, baseline.console) if one.test not in suspects]
         if not events:
             return
         image = await self._image(hearing.run, patched=True)
@@ -121,7 +132,7 @@ class Confirmer:
         """Return what the patched kernel complained of again, and the unpatched one never."""
         if hearing.baseline is None:
             return ()
-        fresh = _fresh(hearing.run, hearing.baseline)
+        fresh = unknown(hearing.run.console, hearing.baseline.console)
         return tuple(one for one in fresh if came_again(one, again.looks, again.base_looks))
 
     async def suspects(self, hearing: Hearing, again: Again, precedents: Precedents) -> None:
@@ -228,12 +239,6 @@ def sides(hearing: Hearing, again: Again) -> tuple[Side, Side]:
     first = () if hearing.baseline is None else hearing.baseline.results
     base, patched = observe([first, *again.base]), observe([hearing.run.results, *again.patched])
     return with_whole_suites(base, patched), with_whole_suites(patched, base)
-
-
-def _fresh(run: RunFacts, baseline: RunFacts) -> list[ConsoleEvent]:
-    """Return what a run's kernel complained of and its baseline's did not, but for what a busy host explains."""
-    known = {event.fingerprint for event in baseline.console}
-    return [one for one in run.console if one.fingerprint not in known and not one.kind.depends_on_load]
 
 
 def _tests_of(hearing: Hearing, image: Image) -> tuple[str, ...]:
