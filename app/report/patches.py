@@ -34,8 +34,9 @@ class PatchFacts:
     """What trying the patches one by one has shown.
 
     `built`, `failed`, `untouched` (nothing to build) and `tested` (booted, the tests run) count patches. `trouble` says
-    why they were not tried, "" where they were. `remarked` are the patches that checkpatch remarks on, `remarks` how
-    many remarks those are; `missing` are whom get_maintainer names and no mail went to.
+    why they were not tried, "" where they were. `broken_at` is the first patch that does not build on its own while the
+    whole does (0: none), `broken_in` the file that its error names or "". `remarked` are the patches that checkpatch
+    remarks on, `remarks` how many remarks those are; `missing` are whom get_maintainer names and no mail went to.
     """
 
     built: int = 0
@@ -43,6 +44,8 @@ class PatchFacts:
     untouched: int = 0
     tested: int = 0
     trouble: str = ""
+    broken_at: int = 0
+    broken_in: str = ""
     findings: tuple[FoundOfPatch, ...] = ()
     warnings: tuple[WarningOfPatch, ...] = ()
     remarks: int = 0

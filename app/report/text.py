@@ -132,17 +132,18 @@ def _commands(facts: ReportFacts) -> list[str]:
     """Return the shell commands that lead to what is said; none for a clean revision."""
     if facts.verdict is Verdict.CLEAN:
         return []
+    broken_at, broken_in = _broken(facts)
     begin = [
         f"git switch --detach {_quoted(facts.tested.base_commit)}",
         *_first_commands(facts),
-        f"b4 am -o - {_quoted(facts.root_id)} | git am --3way",
+        f"b4 am {f'-P 1-{broken_at} ' if broken_at else ''}-o - {_quoted(facts.root_id)} | git am --3way",
     ]
     if facts.verdict is Verdict.DOES_NOT_APPLY:
         return begin
     if facts.config_url:
         begin += ["curl -fo .config \\", f"  {_quoted(facts.config_url)}", "make olddefconfig"]
     if facts.verdict is Verdict.DOES_NOT_BUILD:
-        return [*begin, _make(facts)]
+        return [*begin, _make(broken_in)]
     if facts.verdict is Verdict.DOES_NOT_BOOT:
         return [*begin, "make bzImage", "# then boot arch/x86/boot/bzImage in QEMU"]
     return mailed(facts.recipe, [(test.suite, test.name) for test in facts.tests]) if facts.recipe else begin
@@ -157,9 +158,18 @@ def _first_commands(facts: ReportFacts) -> list[str]:
     ]
 
 
-def _make(facts: ReportFacts) -> str:
-    """Return what builds the first file in error alone, else all."""
-    path = PurePosixPath(facts.errors[0].file or "") if facts.errors else PurePosixPath()
+def _broken(facts: ReportFacts) -> tuple[int, str]:
+    """Return how many patches have to be applied for a build to fail, 0 for all, and the first file in error or ""."""
+    if facts.errors:
+        return 0, facts.errors[0].file or ""
+    if facts.verdict is Verdict.DOES_NOT_BUILD and facts.patches:
+        return facts.patches.broken_at, facts.patches.broken_in
+    return 0, ""
+
+
+def _make(file: str) -> str:
+    """Return what builds a file of the tree alone, all for ""."""
+    path = PurePosixPath(file)
     if path.parts[:1] == ("tools",):
         return BUILD_ALL
     if path.suffix == ".c" and not path.is_absolute() and ".." not in path.parts:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.db.models import PatchCheck, PatchTrial
 from app.db.queries.patch_trials import trials_of
 from app.domain.outcome import Outcome
-from app.domain.patches import finding_of
+from app.domain.patches import FindingKind, finding_of
 from app.report.patches import FoundOfPatch, PatchFacts, WarningOfPatch
 
 
@@ -17,6 +17,8 @@ def load_patch_facts(session: Session, run_id: int) -> PatchFacts | None:
     if check is None:
         return None
     trials = trials_of(session, run_id)
+    found = [finding_of(one) for one in check.findings]
+    broken = next((one for one in found if one.kind is FindingKind.BUILD and one.until is not None), None)
     remarks = {one.position: len(one.advice.get("checkpatch") or ()) for one in trials}
     return PatchFacts(
         built=_count(trials, Outcome.PASS),
@@ -24,9 +26,11 @@ def load_patch_facts(session: Session, run_id: int) -> PatchFacts | None:
         untouched=_count(trials, Outcome.SKIP),
         tested=sum(one.tests is not None for one in trials),
         trouble=check.trouble or "",
+        broken_at=broken.position if broken else 0,
+        broken_in=broken.place.partition(":")[0] if broken else "",
         findings=tuple(
             FoundOfPatch(position=one.position, sentence=one.sentence, excerpt=one.excerpt)
-            for one in map(finding_of, check.findings)
+            for one in found
             if not one.said_in(check.whole.get("sentence") or "")
         ),
         warnings=tuple(

@@ -342,6 +342,8 @@ async def test_one_mail_says_everything_and_only_when_the_patches_are_through(ho
         report = session.scalars(select(Report)).one()
     assert report.verdict is Verdict.DOES_NOT_BUILD
     assert "patch 3 mends it" in " ".join(report.body.split())
+    assert "b4 am -P 1-2 -o - " in report.body, "the whole does build"
+    assert "  make kernel/bpf/core.o\n" in report.body
 
 
 async def test_trouble_of_ours_loses_neither_the_mail_nor_the_verdict(house):
