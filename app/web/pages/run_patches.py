@@ -1,5 +1,6 @@
 """Each patch of a run on its own, as a run's page and a patch's page show it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,12 @@ _BUILDS = {
     Outcome.PASS: Chip(text="builds", tone=Tone.GOOD),
     Outcome.FAIL: Chip(text="does NOT build", tone=Tone.BAD),
     Outcome.SKIP: Chip(text="nothing to build", tone=Tone.QUIET),
+}
+_TOLD = {
+    Outcome.PASS: ("builds", "build"),
+    Outcome.FAIL: ("does not", "do not"),
+    Outcome.SKIP: ("has nothing to build", "have nothing to build"),
+    None: ("not tried", "not tried"),
 }
 MOST_LINES = 20
 
@@ -73,9 +80,9 @@ class TriedPatches:
         """The whole in a few words, for the heading."""
         if self.open:
             return "still being tried"
-        failed = sum(row.trial is not None and row.trial.outcome is Outcome.FAIL for row in self.rows)
-        built = sum(row.trial is not None and row.trial.outcome is Outcome.PASS for row in self.rows)
-        return f"{built} build" + (f", {failed} not" if failed else "")
+        counted = Counter(row.trial.outcome if row.trial else None for row in self.rows)
+        told = [(counted[outcome], words) for outcome, words in _TOLD.items() if counted[outcome]]
+        return ", ".join(f"{number} {one if number == 1 else many}" for number, (one, many) in told)
 
 
 def tried_patches(session: Session, run: Run) -> TriedPatches | None:

@@ -1,8 +1,9 @@
 """Each patch of a run on its own, on the run's page, on the patch's and over REST."""
 
 import pytest
+from sqlalchemy import delete
 
-from app.db.models import CheckState, Run
+from app.db.models import CheckState, PatchTrial, Run
 from tests import factories as make
 from tests.web.conftest import Site
 from tests.web.pages.shape import shape
@@ -19,7 +20,7 @@ async def test_the_page_of_a_run_says_what_each_patch_does(own_site: Site, store
         page.words
     )
     assert "does not build on its own; patch 4 mends it: tools/lib/bpf/ringbuf.c:12: unknown type name" in page.words
-    assert "Patch by patch 2 build, 1 not" in page.words
+    assert "Patch by patch 2 build, 1 does not, 1 has nothing to build first bad patch" in page.words
     assert "new warning kernel/bpf/ringcount.c:48 unused variable 'cpu' [-Wunused-variable]" in page.words
     assert "1 FAIL, 40 pass" in page.words
     assert "checkpatch: 1 remark" in page.words
@@ -62,6 +63,10 @@ async def test_trouble_of_ours_is_called_that(own_site: Site, stored) -> None:
     add_patches(stored, run, trouble="the disk is full")
     page = await shape(own_site, f"/runs/{run.id}")
     assert "Trouble of ours: each patch on its own was not tried: the disk is full" in page.words
+    stored.execute(delete(PatchTrial))
+    stored.commit()
+    page = await shape(own_site, f"/runs/{run.id}")
+    assert "Patch by patch 4 not tried Trouble of ours" in page.words
 
 
 async def test_the_patches_of_a_run_over_rest(own_site: Site, stored) -> None:

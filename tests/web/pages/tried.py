@@ -21,8 +21,8 @@ FINDINGS = (
         title="libbpf: Read the count of dropped samples",
         earliest=2,
         until=4,
-        place="tools/lib/bpf/ringbuf.c:12: unknown type name 'cunt' <script>alert(1)</script>",
-        excerpt="tools/lib/bpf/ringbuf.c:12:9: error: unknown type name 'cunt'\n   12 | cunt lost;\n",
+        place="tools/lib/bpf/ringbuf.c:12: unknown type name 'lnog' <script>alert(1)</script>",
+        excerpt="tools/lib/bpf/ringbuf.c:12:9: error: unknown type name 'lnog'\n   12 | lnog lost;\n",
     ),
 )
 WARNING = {
