@@ -139,7 +139,7 @@ def _unchanged(session: Session, run: Run, keys: set[TestKey]) -> Sequence[Chang
 def _no_tests(revision: Revision, run: Run | None) -> str:
     if run is None:
         return f"{revision.label} has not been judged, so its tests cannot be compared."
-    built_as_a_whole = run.verdict is Verdict.DOES_NOT_BUILD and bool(run.evidence.get("built"))
+    built_as_a_whole = run.verdict is Verdict.DOES_NOT_BUILD and bool(run.told.get("built"))
     if run.verdict not in JUDGED_BY_TESTS and not built_as_a_whole:
         return f"{revision.label} {_SAYS[run.verdict]}, so there are no tests of it to compare."
     return ""

@@ -119,7 +119,7 @@ def broken_base(run: Run) -> Statement | None:
         return None
     verbs = {"applied": "what the series needs does not apply to it", "built": "it does not build"}
     verbs["booted"] = "it does not boot"
-    what = next((words for key, words in verbs.items() if run.evidence.get(key) is False), None)
+    what = next((words for key, words in verbs.items() if run.told.get(key) is False), None)
     if what is None:
         return None
     return Statement(
@@ -140,7 +140,7 @@ def run_chips(run: Run, counts: Mapping[ChangeClass, int], *, patches: int | Non
         blamed = [*_counted(counts, ChangeClass.REGRESSION), *_counted(counts, ChangeClass.NEW_FAILURE)]
         return [*(blamed or [Chip(text="regressed", tone=Tone.BAD)]), *flaky][:3]
     text = str(run.verdict)
-    position = stopped_at(run.evidence)
+    position = stopped_at(run.told)
     if position is not None and patches:
         text += f" · {position}/{patches}"
     return [Chip(text=text, tone=VERDICT_TONES[run.verdict]), *_counted(counts, ChangeClass.DISAPPEARED), *flaky]

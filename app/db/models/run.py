@@ -14,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from app.db.models.base import Base, BigInt, Created, Id, Json, SmallInt, When, words
 from app.db.models.series import Revision
@@ -48,6 +48,9 @@ class Run(Base):
     `named`, `called`, `root_id`, `patches` (Message-IDs) and `problem` (why there are none, or "");
     `newest_attempt` is the fence: what an older attempt still sends is refused by a trigger. `results_attempt` is the
     attempt whose results count.
+
+    `evidence` may be megabytes where thousands of tests failed. What looks at many runs loads `gist` instead
+    (app.db.queries.runs): the same but for what there is one of for each test.
     """
 
     __tablename__ = "runs"
@@ -92,15 +95,21 @@ class Run(Base):
     started_at: Mapped[When | None]
     finished_at: Mapped[When | None]
 
+    gist: Mapped[Json | None] = query_expression()
     revision: Mapped[Revision | None] = relationship(lazy="raise")
     baseline: Mapped["Run | None"] = relationship(lazy="raise", foreign_keys=[baseline_id], remote_side="Run.id")
     attempts: Mapped[list["Attempt"]] = relationship(lazy="raise", order_by="Attempt.number")
     steps: Mapped[list["Step"]] = relationship(lazy="raise", order_by="Step.id")
 
     @property
+    def told(self) -> Json:
+        """The evidence as far as it is loaded: its gist, else all of it."""
+        return self.evidence if self.gist is None else self.gist
+
+    @property
     def applied_first(self) -> list[AppliedFirst]:
         """What became of the prerequisites, or what is planned where the run has not come to them."""
-        return applied_first(self.prerequisites, self.evidence.get("first", ()))
+        return applied_first(self.prerequisites, self.told.get("first", ()))
 
 
 class Attempt(Base):

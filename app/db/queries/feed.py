@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from app.db.models import Comment, Message, Revision, Run
 from app.db.queries.patches import Heard
+from app.db.queries.runs import IN_SHORT
 
 
 def newest_comments(session: Session, series_id: int, most: int, limit: int) -> Sequence[Heard]:
@@ -28,7 +29,7 @@ def newest_verdicts(session: Session, series_id: int, limit: int) -> Sequence[Ru
     statement = (
         select(Run)
         .join(Run.revision)
-        .options(contains_eager(Run.revision))
+        .options(contains_eager(Run.revision), *IN_SHORT)
         .where(Revision.series_id == series_id, Run.verdict.is_not(None), Run.finished_at.is_not(None))
         .order_by(Run.finished_at.desc(), Run.id.desc())
         .limit(limit)

@@ -4,12 +4,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, defer, joinedload, selectinload
+from sqlalchemy import Text, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, JSONPATH
+from sqlalchemy.orm import Session, defer, joinedload, selectinload, with_expression
 
 from app.db.models import Change, Revision, Run, RunState, Series, Step
 from app.db.queries.paging import Page, Window, paginate
 from app.domain.outcome import ChangeClass, Verdict
+
+_OF_EACH_TEST = ("reasons", "weighed", "ran")
+_GIST = Run.evidence.op("-", return_type=JSONB)(cast(_OF_EACH_TEST, ARRAY(Text))).op("||", return_type=JSONB)(
+    func.jsonb_build_object(
+        "reasons", func.jsonb_path_query_array(Run.evidence, cast("$.reasons[*] ? (@.key == null)", JSONPATH))
+    )
+)
+"""The evidence without what there is one of for each test that failed; of the reasons those that are about none."""
+IN_SHORT = (with_expression(Run.gist, _GIST), defer(Run.evidence), defer(Run.selection), defer(Run.files))
+"""How a query loads many runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +67,7 @@ def runs_of_revisions(session: Session, revision_ids: Sequence[int]) -> dict[int
     """Return the runs of each revision in one statement; every id asked for is there, without runs if it has none."""
     found: dict[int, list[Run]] = defaultdict(list)
     wanted = select(Run).where(Run.revision_id.in_(revision_ids)).order_by(Run.id)
-    for run in session.scalars(wanted.options(defer(Run.selection), defer(Run.files))):
+    for run in session.scalars(wanted.options(*IN_SHORT)):
         found[run.revision_id or 0].append(run)
     return {revision: RevisionRuns(runs=found[revision]) for revision in revision_ids}
 
@@ -73,7 +84,7 @@ def change_counts(session: Session, run_ids: Sequence[int]) -> dict[int, dict[Ch
 def list_runs(session: Session, wanted: RunFilter, window: Window) -> Page[Run]:
     """Return runs with their revision and series, the newest first."""
     statement = select(Run).options(
-        joinedload(Run.revision).joinedload(Revision.series), selectinload(Run.steps), defer(Run.selection)
+        joinedload(Run.revision).joinedload(Revision.series), selectinload(Run.steps), *IN_SHORT
     )
     if wanted.revision_id is not None:
         statement = statement.where(Run.revision_id == wanted.revision_id)
@@ -121,6 +132,7 @@ def uses_of_baseline(session: Session, run_id: int, limit: int = 100) -> Sequenc
         .join(Revision, Revision.id == Run.revision_id)
         .join(Series, Series.id == Revision.series_id)
         .where(Run.baseline_id == run_id)
+        .options(*IN_SHORT)
         .order_by(Run.id.desc())
         .limit(limit)
     )

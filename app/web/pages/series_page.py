@@ -127,7 +127,7 @@ def series_page(session: Session, settings: Settings, series: Series, chosen: Re
         matrix=matrix,
         tests=tests,
         not_reached=counts.get(run.id, {}).get(ChangeClass.NOT_RUN, 0) if run else 0,
-        evidence=read_evidence(run.evidence if run else {}),
+        evidence=read_evidence(run.told if run else {}),
         cover_remarks=cover,
         patches=patches,
         remarks_left_out=left_out,
@@ -196,7 +196,7 @@ def statement(revision: Revision, run: Run | None, active: Run | None) -> Statem
         return Statement(head=f"{label} has not been tested", rest=f".{missing}", tone=Tone.QUIET)
     if run.verdict is None:
         step = "is queued" if active and active.started_at is None else "is being tested"
-        so_far = said_first(active.evidence) if active else ""
+        so_far = said_first(active.told) if active else ""
         return Statement(head=f"{label} {step}", rest=f". {so_far}".rstrip(), tone=Tone.NEW)
     return split_sentence(run.sentence or f"{label}: {run.verdict}.", VERDICT_TONES[run.verdict])
 

@@ -45,3 +45,23 @@ def test_the_filter_on_verdicts_agrees_with_what_stands(session: Session, verdic
     found = series_queries.list_series(session, series_queries.SeriesFilter(verdict=verdict), Window())
     assert standing is not None
     assert bool(found.items) is (standing.verdict is verdict)
+
+
+def test_many_runs_come_without_what_there_is_one_of_for_each_test(session: Session) -> None:
+    """Where thousands of tests failed, that is megabytes of each run on a list."""
+    about = [{"text": f"t/{number} (regression)", "key": {"name": f"t/{number}"}} for number in range(3)]
+    panic = {"text": "the machine panics", "key": None, "excerpt": "Oops"}
+    evidence = {"applied": True, "apply": {"position": 2}, "events": [{"kind": "panic"}]}
+    revision = make.add_revision(session, make.add_series(session))
+    whole = evidence | {"reasons": [panic, *about], "weighed": about, "ran": ["t"]}
+    make.add_run(session, revision, verdict=Verdict.REGRESSED, evidence=whole)
+    make.add_run(session, revision, evidence={})
+    session.commit()
+    session.expunge_all()
+
+    judged, empty = queries.runs_of_revisions(session, [revision.id])[revision.id].runs
+
+    assert "evidence" not in judged.__dict__
+    assert judged.told == evidence | {"reasons": [panic]}
+    assert empty.told == {"reasons": []}
+    assert judged.evidence == whole
