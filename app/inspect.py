@@ -4,6 +4,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def _read(file: Path) -> bytes:
         raise SubmissionError(f"{file} cannot be read: {error.strerror}") from error
     if data is not None and data.startswith(GZIP_MAGIC):
         try:
-            with gzip.open(file) as packed:
+            with gzip.open(BytesIO(data)) as packed:  # what is a pipe can be read but once
                 data = packed.read(MAX_FILE + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise SubmissionError(f"{file} is cut off or no gzip: {error}") from error

@@ -54,6 +54,13 @@ def test_inspect_thread_reads_gzip(tmp_path):
     assert json.loads(reroll("inspect", "thread", file, "--json").stdout)["messages"] == 17
 
 
+def test_inspect_reads_what_is_packed_from_a_pipe():
+    packed = gzip.compress(b"#1       align:OK\n")
+    command = [REROLL, "inspect", "results", "/dev/stdin", "--json"]
+    done = subprocess.run(command, input=packed, capture_output=True, check=True)
+    assert [one["name"] for one in json.loads(done.stdout)["results"]] == ["align"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [(None, "cannot be read: No such file"), (b"\x1f\x8b\x08\x00rubbish", "is cut off or no gzip")],

@@ -32,7 +32,7 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ),
     (
         "test_maps",
-        re.compile(rb"^(?:\w+:(?:PASS|SKIP)$|test_maps: |\w+(?:\(\d+\))?:FAIL:|Fork \d+ tasks to )", re.MULTILINE),
+        re.compile(rb"^(?:\w+:(?:PASS|SKIP)\r?$|test_maps: |\w+(?:\(\d+\))?:FAIL:|Fork \d+ tasks to )", re.MULTILINE),
     ),
 )
 
@@ -50,6 +50,9 @@ def plain(data: bytes, *, of_kernel: bool = False) -> bytes:
 
 
 def suite_of(data: bytes) -> str | None:
-    """Return which suite wrote this, by the marks that it bears; None where none is borne."""
-    sample = data[:SAMPLE].replace(b"\r", b"")
-    return next((suite for suite, mark in _MARKS if mark.search(sample)), None)
+    """Return which suite wrote this, by the first marks that it bears; None where none is borne."""
+    for at in range(0, len(data), SAMPLE):  # a machine's boot, or a build, may stand before them
+        for suite, mark in _MARKS:
+            if mark.search(data, at, at + SAMPLE):
+                return suite
+    return None
