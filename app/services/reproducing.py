@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from app.config import ProfileSettings, Settings
@@ -47,13 +48,21 @@ def config_url(session: Session, settings: Settings, run: Run) -> str:
     return ""
 
 
+def stored_profile(stored: object) -> ProfileSettings | None:
+    """Return the profile that a run was executed with, as its evidence has it; None for a run of an older version."""
+    try:
+        return ProfileSettings.model_validate(stored) if stored else None
+    except ValidationError:
+        return None
+
+
 def load_recipe(session: Session, settings: Settings, run: Run, revision: Revision | None) -> Recipe | None:
     """Return what a run of a revision (None: a baseline) was made of; None where no kernel was built."""
     config = config_url(session, settings, run)
     if not config:
         return None
     source = public_source(settings, run.tree)
-    profile = settings.profiles.get(run.profile) or ProfileSettings()
+    profile = stored_profile(run.told.get("profile")) or settings.profiles.get(run.profile) or ProfileSettings()
     here = settings.public_url.rstrip("/")
     return Recipe(
         run_id=run.id,

@@ -1,11 +1,10 @@
 """The profile that a run was executed with, in words: as the worker stored it, whatever the settings are by now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
-from pydantic import ValidationError
-
 from app.config import ConfigFrom, ProfileSettings
+from app.services.reproducing import stored_profile
 
 _BEGINS = {
     ConfigFrom.TINYCONFIG: "tinyconfig",
@@ -17,11 +16,8 @@ _PATCHES = {"off": "not on their own", "build": "each built on its own", "test":
 
 def profile_words(stored: object) -> list[tuple[str, str]]:
     """Return what the profile says, each with its name; nothing for what is no profile (a run of an older version)."""
-    if not isinstance(stored, Mapping) or not stored:
-        return []
-    try:
-        profile = ProfileSettings.model_validate(stored)
-    except ValidationError:
+    profile = stored_profile(stored)
+    if profile is None:
         return []
     times = (profile.boot_timeout, profile.silence_timeout, profile.test_timeout, profile.build_timeout)
     return [

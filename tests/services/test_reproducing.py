@@ -44,6 +44,14 @@ def test_a_baseline_and_a_profile_that_is_no_more(session: Session) -> None:
     assert (recipe.root_id, recipe.cpus) == ("", ProfileSettings().cpus)
 
 
+def test_the_profile_is_that_of_the_run_whatever_the_settings_say_by_now(session: Session) -> None:
+    executed = ProfileSettings(cpus=4, memory_mb=777).model_dump(mode="json")
+    recipe = recipe_of(session, make.add_run(session, evidence={"profile": executed}))
+    assert (recipe.cpus, recipe.memory_mb) == (4, 777)
+    odd = recipe_of(session, make.add_run(session, evidence={"profile": {"cpus": "many"}}))
+    assert (odd.cpus, odd.memory_mb) == (3, 1024)
+
+
 def test_where_nothing_was_built_there_is_nothing_to_show_again(session: Session) -> None:
     assert load_recipe(session, SETTINGS, make.add_run(session), None) is None
 
