@@ -10,8 +10,6 @@ from app.domain.outcome import TestKey
 
 FEWEST_LETTERS = 3
 """A pattern names something: `*` alone would ignore every failure there is."""
-MOST_STARS = 5
-"""Each multiplies what it takes to look whether a name fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +63,13 @@ def problem_with(pattern: str) -> str | None:
     """Return why a pattern cannot be taken, None if it can."""
     if sum(one.isalnum() for one in pattern) < FEWEST_LETTERS:
         return f"the pattern {pattern!r} names no test: beside * and ? it needs {FEWEST_LETTERS} letters or digits"
-    if pattern.count("*") > MOST_STARS:
-        return f"the pattern {pattern!r} has more than {MOST_STARS} stars"
     return None
 
 
 @lru_cache(1000)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # Not fnmatch, to which a bracket in a test's name would be a set of characters.
-    parts = (".*" if one == "*" else "." if one == "?" else re.escape(one) for one in re.sub(r"\*+", "*", pattern))
-    return re.compile("".join(parts), re.DOTALL)
+    # Not fnmatch, to which a bracket in a test's name would be a set of characters. A piece between two stars is taken
+    # where it first fits, for good (an atomic group): guests choose the names, and could have all places tried.
+    first, *middle = ("".join("." if one == "?" else re.escape(one) for one in part) for part in pattern.split("*"))
+    last = [f".*{middle.pop()}"] if middle else []
+    return re.compile("".join([first, *(f"(?>.*?{piece})" for piece in middle), *last]), re.DOTALL)
