@@ -37,7 +37,8 @@ rm -f -- "$@"
 _WANT = re.compile(
     r"No space left on device|[Cc]annot allocate memory|memory exhausted|[Oo]ut of memory|\bKilled\b|Bus error"
     r"|Disk quota exceeded|Input/output error|Read-only file system|Too many open files"
-    r"|Resource temporarily unavailable"
+    r"|Resource temporarily unavailable|Stale file handle"
+    r"|error (?:writing|closing) |opening (?:dependency|output) file |unable to open output file"
 )
 _NOT_MADE = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?:[^\]\n]*[ :])?([\w./+-]+\.o)\] \w", re.MULTILINE)
 

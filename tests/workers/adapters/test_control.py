@@ -14,6 +14,7 @@ MADE = "make[4]: *** [/build/linux/scripts/Makefile.build:229: kernel/bpf/log.o]
         (COMPILER + MADE, Doubt.NONE),
         (COMPILER + "  CC      lib/x.o\ngcc: fatal error: Killed signal terminated program cc1\n" + MADE, Doubt.SOME),
         ("kernel/bpf/log.c:9:1: fatal error: error writing to /tmp/a.s: No space left on device\n" + MADE, Doubt.OURS),
+        ("kernel/bpf/log.c:9:1: fatal error: opening dependency file .log.o.d: Permission denied\n" + MADE, Doubt.OURS),
         ("cc1: out of memory allocating 65536 bytes\n" + MADE, Doubt.OURS),
         ("make[4]: *** [scripts/Makefile.vmlinux:34: vmlinux] Killed\n", Doubt.OURS),
         ("ccache: error: something\n" + MADE, Doubt.SOME),
