@@ -251,11 +251,6 @@ def scan_console(console: bytes | str) -> tuple[ConsoleEvent, ...]:
     return scanner.finish().events
 
 
-def reached_userspace(console: bytes) -> bool:
-    """Whether the kernel started an init process (`Run /init as init process`)."""
-    return _USERSPACE in console
-
-
 def _head_in(text: str) -> tuple[ConsoleKind, str, str] | None:
     """Return what a line begins to complain of, in which words, and the line from there on."""
     if (head := head_of(text)) is None and (before := _WITHIN.match(text)):

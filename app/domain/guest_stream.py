@@ -160,26 +160,25 @@ class GuestStream:
             case "clocks":
                 self.clocks = _clocks(frame.get("jiffies"), frame.get("uptime"))
             case "begin":
-                return [*self._close(), *self._begin(frame.get("suite"))]
+                results = self._close()
+                self._begin(frame.get("suite"))
+                return results
             case "end" if self.suite is not None and frame.get("suite") == self.suite:
                 code = frame.get("exit")
                 self._exits[self.suite] = code if isinstance(code, int) and abs(code) < 1 << 31 else None
                 return self._close()
         return []
 
-    def _begin(self, suite: object) -> list[TestResult]:
-        if not isinstance(suite, str) or not _SUITE.fullmatch(suite):
-            return []
-        if len(self._invoked) >= MAX_INVOKED:
-            return []
+    def _begin(self, suite: object) -> None:
+        if not isinstance(suite, str) or not _SUITE.fullmatch(suite) or len(self._invoked) >= MAX_INVOKED:
+            return
         if suite not in self._parsers:
             if len(self._parsers) >= MAX_SUITES:
-                return []
+                return
             self._parsers[suite] = parser_for(suite)
         self._parsers[suite].begin()
         self._exits[suite] = None
         self.suite = suite
-        return []
 
     def _close(self) -> list[TestResult]:
         """Leave the running suite; return what its parser had held back."""
