@@ -124,6 +124,7 @@ def _annotated(line: str, found: Mapping[str, tuple[Place, ...]]) -> str:
         return line
     inner, outer = known[0], known[-1]
     told = f"{inner.file}:{inner.line}"
-    if len(known) > 1:
+    # GCC splits functions in parts and takes one back into the other: that tells nobody anything.
+    if inner.function != outer.function:
         told += f", {inner.function} inlined in {outer.function} at {outer.file}:{outer.line}"
     return f"{line[: named.end()]} ({told}){line[named.end() :]}"

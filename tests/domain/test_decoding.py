@@ -69,6 +69,14 @@ def test_lines_stand_beside_their_frames_with_what_was_inlined() -> None:
     assert event.fingerprint == events[0].fingerprint
 
 
+def test_a_part_of_a_function_taken_back_into_it_is_no_news() -> None:
+    events = scan_console(OOPS)
+    rip, *_ = wanted_frames(events)
+    parts = tuple(Place(function="frob_next", file="f.c", line=line) for line in (12, 9))
+    (event,) = decoded(events, {rip: parts})
+    assert event.excerpt.split("\n")[1] == "RIP: 0010:frob_next+0x1c/0x60 (f.c:12)"
+
+
 def test_an_event_comes_back_from_the_database_as_it_was() -> None:
     events = scan_console(OOPS)
     rip = wanted_frames(events)[0]
