@@ -81,7 +81,12 @@ class Machine:
             async def boots(accelerator: Accelerator, seconds: float) -> bool:
                 life = _Life(boot_s=seconds, silence_s=seconds, total_s=seconds)
                 watch = Watch(console_sink=_ignore, results_sink=_ignore)
-                await self._live(image, profile, initrd, accelerator, watch, life, until_ready=True)
+                try:
+                    await self._live(image, profile, initrd, accelerator, watch, life, until_ready=True)
+                except InfrastructureError:
+                    if accelerator is Accelerator.TCG:
+                        raise
+                    return False  # a KVM that lies may also have QEMU give up
                 return watch.ready_at is not None
 
             answer = await self._accelerators.find(boots)

@@ -5,6 +5,7 @@ import pytest
 from app.config import ProfileSettings
 from app.errors import InfrastructureError
 from workers.adapters import accelerator, qemu
+from workers.adapters.accelerator import PLACE, Accelerator, Accelerators
 from workers.adapters.images import META, PARTS
 from workers.ports import Ending, Image
 
@@ -24,8 +25,8 @@ def live(place, monkeypatch):
     image = Image(key="abc", folder=folder, tests=("bpf_iter",), selection=(), not_built=(), toolchain={})
 
     async def run(script):
-        def arguments(_profile, _accelerator, console, results):
-            return ["bash", "-c", f"console={console} results={results}\n{script}"]
+        def arguments(_profile, accelerator, console, results):
+            return ["bash", "-c", f"accelerator={accelerator} console={console} results={results}\n{script}"]
 
         monkeypatch.setattr(qemu, "_arguments", arguments)
         heard = bytearray()
@@ -59,6 +60,19 @@ async def test_both_ports_are_heard_to_the_end(live):
     assert ending is Ending.FINISHED
     assert b"Linux\n" in heard
     assert b"\nx4999\n" in heard
+
+
+async def test_a_kvm_with_which_qemu_itself_gives_up_is_not_used(place, live, monkeypatch):
+    monkeypatch.setattr(accelerator, "refusal", lambda: None)
+    monkeypatch.setattr(qemu, "_box", without_kvm(qemu._box))
+    ending, _ = await live(f"[ $accelerator = tcg ] || {{ echo failed to set MSR; exit 134; }}; {READY}; {DONE}")
+    assert ending is Ending.FINISHED
+    assert Accelerators(place / "cache" / PLACE).known().name is Accelerator.TCG
+
+
+def without_kvm(box):
+    """Have no /dev/kvm in the sandbox: it may not be there."""
+    return lambda image, profile, initrd, _accelerator: box(image, profile, initrd, Accelerator.TCG)
 
 
 @pytest.mark.parametrize(
