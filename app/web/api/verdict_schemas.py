@@ -17,9 +17,9 @@ from app.web.api.schemas import Commit, MessageId, PrerequisiteShape, TestName
 
 
 class Part(BaseModel):
-    """A part of the document."""
+    """A part of the document. The schema forbids no further fields: some may be added, as the module says."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class Side(StrEnum):

@@ -117,6 +117,16 @@ async def test_what_nobody_is_blamed_for_has_its_reasons(own_site: Site, stored:
     assert excused[FLAKY]["reason"] == "failed 1 of 3 patched, 2 of 3 on the base"
 
 
+async def test_what_a_newer_worker_stores_beside_is_no_trouble(own_site: Site, stored: Session) -> None:
+    run = enriched(stored, own_site)
+    (_, ignored), history = run.evidence["weighed"], HISTORY | {"seasonal": True}
+    ignored["ignore"] |= {"ticket": 7}
+    run.evidence = run.evidence | {"weighed": [{"key": KEY, "history": history, "ignore": None}, ignored]}
+    stored.commit()
+    found = await document(own_site, f"/runs/{run.id}/verdict")
+    assert found["blamed"][0]["history"] == HISTORY
+
+
 async def test_logs_of_thousands_of_failures_are_not_read_for_it(site: Site) -> None:
     async with site.client() as client:
         with statements(site) as sent:
@@ -150,3 +160,4 @@ async def test_the_schema_is_the_one_in_the_documentation(request: pytest.Fixtur
     if request.config.getoption("--rewrite-golden"):
         SCHEMA.write_text(schema)
     assert SCHEMA.read_text() == schema
+    assert '"additionalProperties": false' not in schema  # who checks by it has to take what is added
