@@ -30,8 +30,10 @@ def download(sessions: Sessions, message_pks: Sequence[int], name: str) -> Strea
 
     def batches() -> Iterator[bytes]:
         for at in range(0, len(message_pks), BATCH):
+            # A reader on a slow line must not hold a connection to the database.
             with sessions() as session:
-                yield mboxrd(raw_messages(session, message_pks[at : at + BATCH]))
+                mails = mboxrd(raw_messages(session, message_pks[at : at + BATCH]))
+            yield mails
 
     headers = {"Content-Disposition": f'attachment; filename="{name}.mbox"'}
     return StreamingResponse(batches(), media_type=MEDIA_TYPE, headers=headers)
