@@ -64,10 +64,16 @@ class HeadLikeGet:
             await self._app(scope, receive, send)
             return
 
+        ended = False
+
         async def without_content(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message["body"] = b""
-            await send(message)
+            nonlocal ended
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif not ended:
+                # The answer ends here: what streams the content sees that nobody waits for it, and stops.
+                ended = True
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         await self._app({**scope, "method": "GET"}, receive, without_content)
 

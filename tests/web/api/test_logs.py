@@ -1,10 +1,14 @@
 """Logs over HTTP: whole, by range, from the tail."""
 
+import anyio
+import httpx
 import pytest
 
+from app.web.api import logs
 from app.web.api.logs import parse_range
 from tests.example import CONSOLE
 from tests.web.conftest import Site
+from tests.web.pages.test_pages import statements
 
 pytestmark = pytest.mark.anyio
 END = len(CONSOLE)
@@ -74,3 +78,16 @@ async def test_a_log_that_is_not_there(site: Site) -> None:
         answer = await client.get(path(site).replace("console", "nothing"))
     assert answer.status_code == 404
     assert answer.json()["detail"] == f"step {site.example.log_step.id} has no log named 'nothing'"
+
+
+async def test_head_reads_nothing_of_a_long_log(served: str, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked over a socket, that stays open: only a server tells what streams that nobody waits for it any more."""
+    monkeypatch.setattr(logs, "BLOCK", 20)
+    async with httpx.AsyncClient() as client:
+        with statements(site) as sent:
+            answer = await client.head(f"{served}{path(site)}")
+            await anyio.sleep(1)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(END)
+    assert len(sent) < 50
+    assert END > 50 * 20
