@@ -14,7 +14,7 @@ def program_line(changes: Sequence[ProgramChange]) -> str:
     `x.bpf.o/a is refused now; y.bpf.o/b costs 31% more (20,000 to 26,200 instructions) and 2 more cost more`
     """
     called = called_out(changes)
-    refused = [one.name for one in called if one.weight is not Weight.GREW]
+    refused = [one.name for one in called if one.weight is Weight.REFUSED]
     grown = [one for one in called if one.weight is Weight.GREW]
     parts = []
     if refused:

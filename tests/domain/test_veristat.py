@@ -39,7 +39,7 @@ def test_verdicts_come_first_then_growth() -> None:
     assert by_name["grew more"].insns == 1.5
     assert by_name["states"].states == 0.1
     assert by_name["gone"].insns is None
-    assert [one.name for one in called_out(changes)] == ["refused", "new bad", "grew more", "grew", "states"]
+    assert [one.name for one in called_out(changes)] == ["refused", "grew more", "grew", "states"]
 
 
 def test_a_little_growth_or_of_a_small_program_is_not_called_out() -> None:
