@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from app.domain import mime
@@ -267,6 +267,9 @@ def _date(headers: mime.Headers, noted: list[str]) -> datetime | None:
 def _parse_date(value: bytes) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(value[:200].decode("latin-1"))
+        # In the calendar's last year there may be no hours after it to reckon with.
+        if parsed.year == MAXYEAR:
+            return None
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
         return None

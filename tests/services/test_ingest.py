@@ -261,3 +261,16 @@ def test_what_came_too_early_belongs_to_its_series(sessions, name, comments, pat
         assert session.scalar(select(func.count(Revision.id))) == 1
         covers = session.scalar(select(func.count(Message.id)).where(Message.kind == MessageKind.COVER))
         assert covers == name.startswith("a cover letter")
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 +0000", "Mon, 01 Jan 0001 00:00:00 +0000"])
+def test_a_date_at_the_end_of_the_calendar_stops_no_mail(sessions, date):
+    """Hours are reckoned from it: one such mail on a list would have stopped all that come after."""
+    body = "x\n---\ndiff --git a/a.c b/a.c\n--- a/a.c\n+++ b/a.c\n@@ -1 +1 @@\n-a\n+b\n"
+    odd = mail("odd@example.org", "[PATCH 1/1] bpf: Frob", body)
+    odd = odd.replace(b"Mon, 02 Mar 2026 09:00:00 +0000", date.encode())
+    assert date.encode() in odd
+    with sessions.begin() as session:
+        ingest(session, (odd,), thread_id=None)
+    with sessions() as session:
+        assert session.scalar(select(Series.title)) == "bpf: Frob"
