@@ -1,17 +1,20 @@
 """TAP and KTAP -> results: kselftest's runner, programs that use ksft_*, KUnit.
 
 Rules: https://docs.kernel.org/dev-tools/ktap.html and tools/testing/selftests/kselftest/runner.sh, which prefixes the
-program's own output (nested TAP included) with `# `.
+program's own output with `# `: nested TAP, or what test_progs and its like print.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.outcome import Outcome, TestResult
 from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, LogWindow, shorten
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import MAX_NAME, Span, SuiteEnd, SuiteParser
+from app.domain.testlog.test_maps import TestMapsParser
+from app.domain.testlog.test_progs import TestProgsParser
+from app.domain.testlog.test_verifier import TestVerifierParser
 
 # Each part of it can be read in one way only: hostile lines must not make it try many. A number or a dash is asked for:
 # "ok" and "ok then" are what any program prints.
@@ -23,6 +26,11 @@ _PLAN = re.compile(r"1\.\.(\d{1,6})\s*(?:#.*)?\Z")
 _RUNNER = re.compile(r"selftests: ([^:]+): (.+)")
 _BEGUN = re.compile(r"(?P<indent>(?:  |# )*?)# (?:Subtest: (?P<name>.+)|(?P<runner>selftests: [^:]+: .+))\Z")
 _WORD = re.compile(r"[A-Za-z]*")
+_PROGRAMS: dict[str, Callable[[], SuiteParser]] = {
+    "test_progs": TestProgsParser,
+    "test_verifier": TestVerifierParser,
+    "test_maps": TestMapsParser,
+}
 _MAX_DEPTH = 16
 _MAX_PENDING = 5000
 _MAX_TEXT = 4000
@@ -38,6 +46,15 @@ class _Nested:
     outcome: Outcome
     why: Explanation | None
     below: list["_Nested"] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Program:
+    """A program that the runner runs whose output is no TAP; `name` is its result's, `tests` what it reported."""
+
+    name: str
+    parser: SuiteParser
+    tests: list[tuple[str, Outcome]] = field(default_factory=list)
 
 
 class TapParser(SuiteParser):
@@ -56,6 +73,7 @@ class TapParser(SuiteParser):
         self._log = LogWindow()
         self._log_start = 0
         self._since = LogWindow()
+        self._program: _Program | None = None
 
     def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
@@ -70,6 +88,8 @@ class TapParser(SuiteParser):
                     self._log.clear()
                     self._log_start = offset + line_size(line)
             else:
+                if self._program and line.startswith(b"# "):
+                    results += self._of(self._program, self._program.parser.take([line[2:]], offset + 2))
                 self._other(line)
                 self._log.extend([line])
                 self._since.extend([line])
@@ -79,7 +99,7 @@ class TapParser(SuiteParser):
 
     def end(self) -> SuiteEnd:
         """Give nested results whose parent never ended, and the summary."""
-        results = self._release(parent=None)
+        results = self._left() + self._release(parent=None)
         self._begun.clear()
         rest = [] if self.complete else self._log.lines()
         return SuiteEnd(results=tuple(results), summary=self._summary(rest))
@@ -96,7 +116,29 @@ class TapParser(SuiteParser):
             # A subtest's own results stand as deep as this line, those of what the runner runs one deeper.
             depth = _depth(begun["indent"]) + (begun["runner"] is not None)
             self._close_from(depth)
-            self._begun[depth] = _name(begun["name"] or begun["runner"], None)
+            self._begun[depth] = name = _name(begun["name"] or begun["runner"], None)
+            program = _PROGRAMS.get(name.rpartition("/")[2].partition("-")[0]) if begun["runner"] else None
+            self._program = _Program(name, program()) if program else None
+
+    def _of(self, program: _Program, found: Iterable[TestResult]) -> list[TestResult]:
+        """Record what a program reported as nested results of its own."""
+        results = []
+        for one in found:
+            if not one.aggregate:
+                program.tests.append((one.name, one.outcome))
+            name = f"{program.name}/{one.name}"
+            why = Explanation(message=one.message, detail=one.detail) if one.message else None
+            span = None
+            if one.log_start is not None and one.log_end is not None:
+                span = Span(lines=(), start=one.log_start, end=one.log_end)
+            results.append(
+                self._record(name, one.outcome, parent=program.name, aggregate=one.aggregate, why=why, span=span)
+            )
+        return [result for result in results if result is not None]
+
+    def _left(self) -> list[TestResult]:
+        """Record what the program that ran had held back."""
+        return self._of(self._program, self._program.parser.end().results) if self._program else []
 
     def _close_from(self, depth: int) -> None:
         """Forget what was said to have begun at this depth and below it."""
@@ -118,14 +160,16 @@ class TapParser(SuiteParser):
                 self._dropped += 1
             return []
         self._seen += 1
-        nested = self._release(parent=name)
-        sums_up = _sums_up(outcome, (one.outcome for one in nested))
+        left, nested = self._left(), self._release(parent=name)
+        program, self._program = self._program, None
+        leaves = [*program.tests] if program else []
+        leaves += [(one.name.removeprefix(f"{name}/"), one.outcome) for one in nested if not one.aggregate]
+        sums_up = _sums_up(outcome, (each for _, each in leaves))
         why = self._why(outcome, remark, directive, self._log)
         if sums_up and why is not None and outcome.failed:
-            leaves = [(one.name.removeprefix(f"{name}/"), one.outcome) for one in nested if not one.aggregate]
             why = Explanation(message=_failed_ones(leaves), detail=why.detail)
         result = self._record(name, outcome, aggregate=sums_up, why=why, span=self._span(offset))
-        return nested if result is None else [*nested, result]
+        return [*left, *nested, *filter(None, [result])]
 
     def _release(self, parent: str | None) -> list[TestResult]:
         """Record the held results; deeper ones get the names of the shallower results that close them."""

@@ -65,6 +65,7 @@ class TestVerifierParser(SuiteParser):
         """Return the failing test that was still open, if any, and the summary."""
         rest = [] if self.complete or self._failing else self._log.lines()
         last = self._close(self._taken_to)
+        self._begun = None
         return SuiteEnd(results=() if last is None else (last,), summary=self._summary(rest))
 
     def _result(self, name: str, offset: int, word: bytes, more: bytes) -> TestResult | None:

@@ -75,6 +75,10 @@ def test_test_verifier_whose_word_comes_later() -> None:
         ("jit/p", Outcome.SKIP, "requires BPF JIT"),
     ]
     assert summary.rest == "#8/p cut of"
+    again = TestVerifierParser()
+    again.feed(b"#9/p x , verifier log:\n")
+    again.end()
+    assert again.feed(b"OK\n") == []
 
 
 def test_test_verifier_cut_off_in_a_failure() -> None:
@@ -231,6 +235,39 @@ def test_a_parent_names_all_of_its_many_and_what_is_dropped_is_counted() -> None
     results, summary = read(TapParser(), many[: many.index(b"value 4000")] + b"9\n    ok 1 params\nok 1 suite\n")
     assert {result.name.rpartition("/")[0] for result in results[:-2]} == {"suite/params"}
     assert summary.dropped == 0
+
+
+def test_programs_that_the_runner_runs_are_read_by_their_own_rules() -> None:
+    progs = b"#1/1     align/mov, a/b:OK\nf:FAIL:x wrong\n#1/2     align/bad:FAIL\n#1       align:FAIL\n#2       b:OK\n"
+    again = b"\nAll error logs:\nf:FAIL:x wrong\n#1/2     align/bad:FAIL\n#1       align:FAIL\n"
+    end = b"Summary: 1/1 PASSED, 0 SKIPPED, 1 FAILED\n"
+    inner = b"".join(b"# " + line + b"\n" for line in (progs + again + end).splitlines())
+    verifier = b"# #0/p add FAIL\n# Unexpected success to load!\n"
+    data = (
+        b"TAP version 13\n1..3\n# selftests: bpf: test_progs-no_alu32\n" + inner + b"not ok 1 selftests: bpf: "
+        b"test_progs-no_alu32 # exit=1\n# selftests: bpf: test_verifier\n" + verifier + b"not ok 2 selftests: bpf: "
+        b"test_verifier # exit=1\n# selftests: bpf: other\n# #9       no:OK\nok 3 selftests: bpf: other\n"
+    )
+    results, summary = read(TapParser(), data)
+    assert [(str(result.key), result.outcome, result.aggregate) for result in results] == [
+        ("bpf/test_progs-no_alu32/align/mov, a/b", Outcome.PASS, False),
+        ("bpf/test_progs-no_alu32/align/bad", Outcome.FAIL, False),
+        ("bpf/test_progs-no_alu32/align", Outcome.FAIL, True),
+        ("bpf/test_progs-no_alu32/b", Outcome.PASS, False),
+        ("bpf/test_progs-no_alu32", Outcome.FAIL, True),
+        ("bpf/test_verifier/add/p", Outcome.FAIL, False),
+        ("bpf/test_verifier", Outcome.FAIL, True),
+        ("bpf/other", Outcome.PASS, False),
+    ]
+    assert [result.message for result in results if result.outcome.failed] == [
+        "x wrong",
+        "1 of 2 subtests failed: bad",
+        "1 of 3 subtests failed: align/bad",
+        "Unexpected success to load!",
+        "1 of 1 subtests failed: add/p",
+    ]
+    assert data[results[1].log_start : results[1].log_end] == b"f:FAIL:x wrong\n# "
+    assert (summary.tally.tests, summary.tally.failed, summary.complete) == (3, 2, True)
 
 
 @pytest.mark.parametrize(
