@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Revision, Run
 from app.domain.console import ConsoleEvent
+from app.domain.counted import counted
 from app.domain.first_verdict import first_verdict
 from app.domain.outcome import Outcome, TestResult
 from app.domain.regression import compare, observe
@@ -42,7 +43,10 @@ def say_first(session: Session, held: Claim, so_far: SoFar) -> None:
         return
     base = judging.facts_of(session, baseline, so_far.first)
     changes = compare(
-        observe([base.results]), observe([_through(so_far)]), baseline_complete=base.complete, patched_complete=True
+        observe([base.results]),
+        observe([counted(_through(so_far), run.files)]),
+        baseline_complete=base.complete,
+        patched_complete=True,
     )
     case = Case(
         label=session.get_one(Revision, run.revision_id).label,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload, undefer
 from app.db.models import Change, Result, Run, RunState, Step, Test
 from app.domain import regression
 from app.domain.console import ConsoleEvent
+from app.domain.counted import counted
 from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
 from app.domain.outcome import Step as StepName
 from app.domain.regression import Observations, compare_revisions
@@ -119,7 +120,7 @@ def facts_of(session: Session, run: Run, only: Collection[str] | None) -> RunFac
     return RunFacts(
         run_id=run.id,
         steps=_steps(session, run),
-        results=tuple(_results(session, run, only)),
+        results=tuple(counted(_results(session, run, only), run.files)),
         console=tuple(ConsoleEvent.stored(one) for one in evidence.get("events", ())),
         built=bool(evidence.get("built")),
         booted=bool(evidence.get("booted")),

@@ -12,7 +12,7 @@ from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.errors import InfrastructureError
 from tests import factories as make
 from tests.workers.doubles import ScriptedBuilder, progs
-from tests.workers.house import GOOD, House
+from tests.workers.house import GOOD, House, plain_script
 from workers.ports import Ending
 
 pytestmark = pytest.mark.anyio
@@ -108,6 +108,29 @@ async def test_an_entry_that_expired_counts_no_more(house):
         )
     await house.track(house.posted(1, BAD))
     assert house.run("v1").verdict is Verdict.REGRESSED
+
+
+VERISTAT = (
+    '@@reroll {"event":"begin","suite":"veristat"}',
+    "file_name,prog_name,verdict,total_states,total_insns",
+    "verifier_x.bpf.o,bad_pointer,failure,1,2",
+    '@@reroll {"event":"end","suite":"veristat","exit":0}',
+)
+
+
+@pytest.mark.parametrize(("path", "verdict"), [("verifier_x.c", Verdict.CLEAN), ("other.c", Verdict.REGRESSED)])
+async def test_a_program_that_a_series_adds_to_be_refused_is_no_failure_of_its_own(house, path, verdict):
+    def script(source, tests, count):
+        lines, ending = plain_script(source, [*tests, "bpf_iter"], count)
+        return ([*lines[:-1], *VERISTAT, lines[-1]] if "refused" in source else lines), ending
+
+    house.machine.script = script
+    program = ("", "int x;\n", f"tools/testing/selftests/bpf/progs/{path}")
+    await house.track(house.posted(1, ("line_3;", "line_3_refused;"), program))
+    run = house.run("v1")
+    assert run.verdict is verdict
+    if verdict is Verdict.CLEAN:
+        assert house.changes(run) == {}
 
 
 class ManyTests(ScriptedBuilder):

@@ -8,6 +8,7 @@ from app.config import ProfileSettings
 from app.domain import confirming
 from app.domain.complained import Look, came_again, unknown
 from app.domain.console import ConsoleEvent
+from app.domain.counted import counted
 from app.domain.flake import MOST_RUNS, USUAL_RUNS
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
 from app.domain.regression import Side, candidates, observe, top_level, with_whole_suites
@@ -195,7 +196,7 @@ class Confirmer:
         return QuietLog(sink=self.record.log(log_name(len(seen) + 1, on_base=on_base)), verbose=verbose)
 
     def _keep(self, seen: list[Sequence[TestResult]], results: Sequence[TestResult], *, on_base: bool) -> None:
-        seen.append(results)
+        seen.append(counted(results, self.job.files))
         for one in results:
             self.record.result(BootKey(boot=len(seen), on_base=on_base), one)
 

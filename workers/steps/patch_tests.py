@@ -1,6 +1,6 @@
 """Single patches booted: where the series' failure began, and what breaks in the middle and is whole in the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import structlog
 
 from app.config import ProfileSettings
 from app.domain.bisection import Bisection, FirstBad, Seen
+from app.domain.counted import counted
 from app.domain.outcome import Outcome, TestKey, Verdict
 from app.domain.patches import Finding, FindingKind
 from app.domain.regression import ABSENT, Observations, Side, observe, top_level
@@ -229,10 +230,13 @@ async def boot_each(prober: Prober, built: Sequence[Built]) -> dict[int, Lives]:
     return lives
 
 
-def tests_of(life: Lives, baseline: RunFacts) -> dict[str, Any]:
-    """Return what a boot's tests showed, as JSON; those that fail where the base fails them are counted apart."""
+def tests_of(life: Lives, baseline: RunFacts, files: Collection[str]) -> dict[str, Any]:
+    """Return what a boot's tests showed, as JSON; those that fail where the base fails them are counted apart.
+
+    `files` are the paths that the series touches.
+    """
     base, tally = observe([baseline.results]), life.tally
-    keys = {one.key for one in life.results if one.outcome.failed and not one.aggregate}
+    keys = {one.key for one in counted(life.results, files) if one.outcome.failed and not one.aggregate}
     failing = sorted(str(key) for key in keys if not base.get(key, ABSENT).failures)
     return {
         "booted": life.ready,

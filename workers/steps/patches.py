@@ -135,7 +135,12 @@ class _Tried:
             unbuilt={one.position for one in built if one.outcome is Outcome.FAIL},
         )
         lives = await boot_each(prober, built) if self._profile.patches == "test" else {}
-        self._store([replace(self.trials[at], tests=tests_of(life, heard.baseline)) for at, life in lives.items()])
+        self._store(
+            [
+                replace(self.trials[at], tests=tests_of(life, heard.baseline, self._job.files))
+                for at, life in lives.items()
+            ]
+        )
         subjects = subjects_of(heard)
         found = await first_bad(prober, subjects, lives) if subjects else []
         others = frozenset((*(key for key, _ in heard.blamed), *heard.gone)) | self._excused(lives, heard.baseline)
