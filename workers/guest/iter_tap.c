@@ -10,7 +10,7 @@
  *	=============
  *
  * The bar in front keeps a line from being taken for something else. What cannot be printed is \xNN, a backslash \\.
- * app/domain/verifier_log.py reads the frame.
+ * app/domain/test_output.py reads the frame.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.outcome import Outcome, ProgramCounts, Tally, TestResult
-from app.domain.testlog.excerpt import Explanation, explain, explain_briefly, shorten
+from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, explain, explain_briefly, shorten
 from app.domain.testlog.lines import LineSplitter, line_size
 
 MAX_RESULTS = 100_000
@@ -157,7 +157,7 @@ class SuiteParser(ABC):
             outcome=outcome,
             parent=parent,
             aggregate=aggregate,
-            message=why.message if why else None,
+            message=shorten(why.message, MAX_MESSAGE) if why and why.message else None,
             detail=why.detail if why else None,
             log_start=span.start if span else None,
             log_end=span.end if span else None,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.outcome import Outcome, TestResult
-from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, LogWindow, shorten
+from app.domain.testlog.excerpt import Explanation, LogWindow, shorten
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import MAX_NAME, Span, SuiteEnd, SuiteParser
 from app.domain.testlog.test_maps import TestMapsParser
@@ -204,7 +204,7 @@ class TapParser(SuiteParser):
             return Explanation(message=remark, detail=None) if remark else None
         why = self._explain([line.removeprefix("# ") for line in log.lines()])
         said = remark or (why.message and why.message.strip(" #")) or directive or None
-        return Explanation(message=said and shorten(said, MAX_MESSAGE), detail=why.detail)
+        return Explanation(message=said, detail=why.detail)
 
     def _span(self, offset: int) -> Span | None:
         return Span(lines=(), start=self._log_start, end=offset) if self._log else None
@@ -228,9 +228,9 @@ def _outcome(word: str, directive: str) -> tuple[Outcome, str | None]:
     rest = directive[len(kind) :].strip(" :")
     match kind.upper():
         case "SKIP":
-            return Outcome.SKIP, shorten(rest, MAX_MESSAGE) or None
+            return Outcome.SKIP, rest or None
         case "XFAIL" | "TODO":
-            return Outcome.SKIP, shorten(directive, MAX_MESSAGE)
+            return Outcome.SKIP, directive
         case "TIMEOUT":
             return Outcome.FAIL, f"timed out after {rest}" if rest else "timed out"
         case "ERROR" if word == "not ok":
@@ -244,9 +244,7 @@ def _outcome(word: str, directive: str) -> tuple[Outcome, str | None]:
 def _failed_ones(below: Sequence[tuple[str, Outcome]]) -> str:
     failed = [name for name, outcome in below if outcome.failed]
     more = f" and {len(failed) - _MAX_NAMED} more" if len(failed) > _MAX_NAMED else ""
-    return shorten(
-        f"{len(failed)} of {len(below)} subtests failed: {', '.join(failed[:_MAX_NAMED])}{more}", MAX_MESSAGE
-    )
+    return f"{len(failed)} of {len(below)} subtests failed: {', '.join(failed[:_MAX_NAMED])}{more}"
 
 
 def _sums_up(outcome: Outcome, below: Iterable[Outcome]) -> bool:

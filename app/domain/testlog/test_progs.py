@@ -229,7 +229,7 @@ class TestProgsParser(SuiteParser):
 
 
 def _find_result(line: bytes) -> re.Match[bytes] | None:
-    """Return the result in a line: at its start, or after foreign output that lacked a newline."""
+    """Return the result in a line: at its start, or after foreign output that lacked a newline; an old one's last."""
     found = _RESULT.match(line)
     if found is not None or b":" not in line:
         return found

@@ -9,7 +9,7 @@ the verifier's log with `-v`, the word begins a line of its own. Numbers shift, 
 import re
 
 from app.domain.outcome import Outcome, TestResult
-from app.domain.testlog.excerpt import MAX_MESSAGE, Explanation, LogWindow, shorten
+from app.domain.testlog.excerpt import Explanation, LogWindow
 from app.domain.testlog.lines import line_size, text_of
 from app.domain.testlog.suite import ClaimedSummary, Span, SuiteEnd, SuiteParser
 
@@ -78,7 +78,7 @@ class TestVerifierParser(SuiteParser):
             self._log.extend([said])
             return None
         remark = text_of(said).strip("()") if outcome is Outcome.SKIP else ""
-        why = Explanation(message=shorten(remark, MAX_MESSAGE), detail=None) if remark else None
+        why = Explanation(message=remark, detail=None) if remark else None
         return self._record(name, outcome, why=why)
 
     def _close(self, offset: int) -> TestResult | None:
@@ -89,7 +89,7 @@ class TestVerifierParser(SuiteParser):
         self._log.clear()
         span = Span(lines=lines, start=start, end=offset)
         said = next(filter(None, lines), None)
-        why = Explanation(message=said and shorten(said, MAX_MESSAGE), detail=self._explain(lines).detail)
+        why = Explanation(message=said, detail=self._explain(lines).detail)
         return self._record(name, Outcome.FAIL, why=why, span=span)
 
 

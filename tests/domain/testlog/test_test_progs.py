@@ -182,6 +182,13 @@ def test_a_failing_parent_whose_subtests_pass_is_a_failure_of_its_own() -> None:
     assert results[1].message == "attach unexpected error: -22 (errno 22)"
 
 
+def test_messages_are_of_one_length_however_long_the_names() -> None:
+    data = b"".join(b"#7/%d     link/%s:FAIL\n" % (n, b"x" * 1900) for n in range(1, 9)) + b"#7       link:FAIL\n"
+    results = read(data)[0]
+    assert max(len(result.message or "") for result in results) == 300
+    assert max(len(result.name) for result in results) == 300
+
+
 def test_two_subtests_of_one_name_are_told_apart() -> None:
     data = b"#5/1     t/same:OK\n#5/2     t/same:OK\n#5       t:OK\n"
     assert list(outcomes(data)) == ["t/same", "t/same #2", "t"]
