@@ -1,8 +1,11 @@
 """veristat's CSV -> results: a program that the verifier refuses fails.
 
 `veristat -q -o csv -e file,prog,verdict,states,insns` prints a head and a line a program; the guest's init runs it once
-a file, so that a head comes before each file's programs. Columns are found by their heads.
+a file, so that a head comes before each file's programs. Columns are found by their heads. Of a comparison of two
+runs (`-C`) the second is read.
 """
+
+from dataclasses import replace
 
 from app.domain.outcome import Outcome, ProgramCounts, TestResult
 from app.domain.testlog.excerpt import Explanation
@@ -15,6 +18,11 @@ _COLUMNS = {
     "verdict": "verdict",
     "total_states": "states",
     "total_insns": "insns",
+    "duration": "duration",
+    "verdict_comp": "verdict",
+    "total_states_comp": "states",
+    "total_insns_comp": "insns",
+    "duration_comp": "duration",
 }
 _VERDICTS = {"success": Outcome.PASS, "failure": Outcome.FAIL}
 _MAX_LINE = 1000
@@ -62,12 +70,16 @@ class VeristatParser(SuiteParser):
         counts = _counts(values)
         said = "" if counts is None else f" after {counts.insns:,} instructions, {counts.states:,} states"
         why = Explanation(message=f"the verifier refuses it{said}", detail=None) if outcome is Outcome.FAIL else None
-        return self._record(f"{values['file']}/{values['prog']}", outcome, why=why, span=span, counts=counts)
+        name, took_us = f"{values['file']}/{values['prog']}", _number(values.get("duration", ""))
+        result = self._record(name, outcome, why=why, span=span, counts=counts)
+        return result if result is None or took_us is None else replace(result, duration_s=took_us / 1e6)
 
 
 def _counts(values: dict[str | None, str]) -> ProgramCounts | None:
-    states, insns = (values.get(name, "") for name in ("states", "insns"))
-    if not (states.isascii() and states.isdigit() and insns.isascii() and insns.isdigit()):
-        return None
-    counts = ProgramCounts(states=int(states[:20]), insns=int(insns[:20]))
-    return counts if max(counts.states, counts.insns) < _MAX_COUNT else None
+    states, insns = (_number(values.get(name, "")) for name in ("states", "insns"))
+    return None if states is None or insns is None else ProgramCounts(states=states, insns=insns)
+
+
+def _number(text: str) -> int | None:
+    number = int(text[:20]) if text.isascii() and text.isdigit() else _MAX_COUNT
+    return number if number < _MAX_COUNT else None

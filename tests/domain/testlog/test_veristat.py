@@ -33,7 +33,22 @@ def test_programs_of_several_files() -> None:
 def test_columns_in_another_order_and_without_counts() -> None:
     parser = VeristatParser()
     results = parser.feed(b"verdict,prog_name,file_name,duration\nsuccess,p,f.bpf.o,91\n")
-    assert [(one.name, one.outcome, one.counts) for one in results] == [("f.bpf.o/p", Outcome.PASS, None)]
+    assert [(one.name, one.outcome, one.counts, one.duration_s) for one in results] == [
+        ("f.bpf.o/p", Outcome.PASS, None, 0.000091)
+    ]
+
+
+def test_the_second_side_of_a_comparison() -> None:
+    columns = [
+        f"{name}{side}" for name in ("verdict", "total_insns", "total_states") for side in ("_base", "_comp", "_diff")
+    ]
+    head = ",".join(["file_name", "prog_name", *columns])
+    both = "a.bpf.o,p,success,failure,MISMATCH,9,12,+3 (+33.33%),2,3,+1 (+50.00%)"
+    rows = f"{both}\na.bpf.o,gone,success,N/A,N/A,9,N/A,N/A,2,N/A,N/A\n"
+    results = VeristatParser().feed(f"{head}\n{rows}".encode())
+    assert [(one.name, one.outcome, one.counts) for one in results] == [
+        ("a.bpf.o/p", Outcome.FAIL, ProgramCounts(states=3, insns=12))
+    ]
 
 
 @pytest.mark.parametrize(
