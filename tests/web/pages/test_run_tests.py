@@ -69,7 +69,7 @@ async def test_base_against_patched_folds_what_moved(own_site: Site, stored: Ses
     sound(folded.text)
     sound(exact.text)
     assert "<b>3 parts differ</b>" in folded.text
-    assert folded.text.count("differs by itself") == 2
+    assert folded.text.count("differs between boots too") == 2
     assert "instructions 6 → " in folded.text
     assert "0xffff888001020304" in folded.text
     assert "0xffff888011121314" not in folded.text

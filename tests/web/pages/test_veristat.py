@@ -58,7 +58,7 @@ async def test_the_rest_of_a_long_list_is_a_link_away(
     assert names == ["b.bpf.o/grew"]
 
 
-async def test_a_baseline_shows_the_dearest_first(own_site: Site, runs: tuple[Run, Run]) -> None:
+async def test_a_baseline_shows_the_costliest_first(own_site: Site, runs: tuple[Run, Run]) -> None:
     said = await words(own_site, f"/runs/{runs[0].id}/veristat")
     assert said.index("a.bpf.o/<refused> accepted instructions 4,000 states 40") < said.index("same.bpf.o/p")
 
