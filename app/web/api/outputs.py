@@ -112,7 +112,7 @@ def get_output_diff(
 def list_programs_of_run(
     run_id: Id, request: Request, session: Read, window: Paged, with_run: OtherRun = None
 ) -> Listing[ProgramChangeShape]:
-    """List a run's programs with verdict and cost, the costliest first; `with` another run what changed, worst first."""
+    """List the programs of a run with their cost, the costliest first; `with` another run what changed, worst first."""
     after = list_programs(session, found(session.get(Run, run_id), "run", run_id).id)
     before = (
         after if with_run is None else list_programs(session, found(session.get(Run, with_run), "run", with_run).id)
