@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from app.domain.flake import History
 from app.domain.ignoring import Ignore
 from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult
-from app.domain.suites import origin
+from app.domain.suites import FLAVOURS, Suite, origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,9 @@ class Observations:
 ABSENT = Observations(outcomes=())
 
 Side = Mapping[TestKey, Observations]
+
+NotBuilt = Mapping[str, str]
+"""Test (app.domain.suites, none of a flavour) -> why it could not be built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +187,7 @@ def compare(
     *,
     baseline_complete: bool = True,
     patched_complete: bool = True,
+    not_built: tuple[NotBuilt, NotBuilt] = ({}, {}),
     histories: Mapping[TestKey, History] | None = None,
     ignored: Mapping[TestKey, Ignore] | None = None,
 ) -> tuple[Change, ...]:
@@ -194,6 +198,7 @@ def compare(
         patched: side P.
         baseline_complete: B's first run reached its end, so that what is absent on B does not exist there.
         patched_complete: the same of P; when it is False, an absent test is not run rather than gone.
+        not_built: the tests that could not be built of B, and those of P.
         histories: what tests did on unpatched trees; those of `swung` have a say, where they are here.
         ignored: the tests whose failures are ignored.
     """
@@ -205,10 +210,11 @@ def compare(
             continue
         before = _own(before)
         if not after.outcomes:
-            cls, reason = _absent_on_p(before, after, cut_before(patched, key, before), complete=patched_complete)
+            why = _not_built(key, not_built[1]) or _cut(patched, key, before)
+            cls, reason = _absent_on_p(before, after, why, complete=patched_complete)
         elif not before.outcomes:
-            complete = baseline_complete and not before.missed
-            cls, reason = _absent_on_b(after, cut_before(baseline, key, after), complete=complete)
+            why = _not_built(key, not_built[0]) or _cut(baseline, key, after)
+            cls, reason = _absent_on_b(after, why, complete=baseline_complete and not before.missed)
         else:
             cls, reason = _on_both(before, after)
         change = Change(key=key, cls=cls, baseline=before, patched=after, reason=reason, history=histories.get(key))
@@ -261,11 +267,19 @@ def cut_before(side: Side, key: TestKey, elsewhere: Observations) -> str | None:
     return None
 
 
-def _absent_on_p(
-    before: Observations, after: Observations, cut: str | None, *, complete: bool
-) -> tuple[ChangeClass, str]:
-    if cut is not None:
-        return ChangeClass.NOT_RUN, f"{cut} failed before it"
+def _cut(side: Side, key: TestKey, elsewhere: Observations) -> str:
+    cut = cut_before(side, key, elsewhere)
+    return "" if cut is None else f"{cut} failed before it"
+
+
+def _not_built(key: TestKey, not_built: NotBuilt) -> str:
+    suite = Suite.TEST_PROGS if key.suite in FLAVOURS else key.suite
+    return not_built.get(origin(suite, key.name), "")
+
+
+def _absent_on_p(before: Observations, after: Observations, why: str, *, complete: bool) -> tuple[ChangeClass, str]:
+    if why:
+        return ChangeClass.NOT_RUN, why
     if after.missed:
         return ChangeClass.NOT_RUN, "trouble of ours kept it from running"
     if not complete:
@@ -273,14 +287,14 @@ def _absent_on_p(
     return ChangeClass.DISAPPEARED, f"{before.figures} on the base, gone with the patches"
 
 
-def _absent_on_b(after: Observations, cut: str | None, *, complete: bool) -> tuple[ChangeClass, str]:
+def _absent_on_b(after: Observations, why: str, *, complete: bool) -> tuple[ChangeClass, str]:
     if after.skipped:
         return ChangeClass.NOT_RUN, "new, and skipped"
-    if cut is not None and after.failing:
-        return ChangeClass.NOT_RUN, f"{cut} failed before it on the base, so there is nothing to compare with"
+    if why and after.failing:
+        return ChangeClass.NOT_RUN, f"on the base {why}, so there is nothing to compare with"
     if not complete:
         return ChangeClass.NOT_RUN, "the base has no result of it, so there is nothing to compare with"
-    reason = f"new with the series, {after.figures}"
+    reason = f"{after.figures}, on the base {why}" if why else f"new with the series, {after.figures}"
     if after.mixed:
         return ChangeClass.FLAKY, reason
     return (ChangeClass.NEW_FAILURE if after.failures else ChangeClass.NEW_PASS), reason
@@ -299,7 +313,7 @@ def _on_both(before: Observations, after: Observations) -> tuple[ChangeClass, st
     if after.skipped:
         return (ChangeClass.UNCHANGED if before.skipped else ChangeClass.DISAPPEARED), figures
     if before.skipped:
-        return _absent_on_b(after, None, complete=True)[0], figures
+        return _absent_on_b(after, "", complete=True)[0], figures
     if before.mixed or after.mixed:
         return ChangeClass.FLAKY, figures
     return _TABLE[before.always_passes, after.always_passes], figures

@@ -14,7 +14,7 @@ from app.domain.console import ConsoleEvent
 from app.domain.counted import counted
 from app.domain.outcome import ChangeClass, Outcome, TestResult, Verdict
 from app.domain.outcome import Step as StepName
-from app.domain.regression import Observations, compare_revisions
+from app.domain.regression import NotBuilt, Observations, compare_revisions
 from app.domain.suites import origin
 from app.domain.text import storable
 from app.domain.verdict import Judgement, StepOutcome
@@ -30,7 +30,10 @@ EXECUTED = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """One side of a comparison: how its steps ended, its results, what its kernel complained of."""
+    """One side of a comparison: how its steps ended, its results, what its kernel complained of.
+
+    `not_built` are the tests that could not be built, each with the reason.
+    """
 
     run_id: int
     steps: tuple[StepOutcome, ...]
@@ -42,6 +45,7 @@ class RunFacts:
     image: str | None
     toolchain: dict[str, str]
     ran: tuple[str, ...]
+    not_built: NotBuilt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,7 @@ def facts_of(session: Session, run: Run, only: Collection[str] | None) -> RunFac
         image=evidence.get("image"),
         toolchain=run.toolchain,
         ran=tuple(evidence.get("ran", ())),
+        not_built={one["test"]: one.get("reason") or "it is not built" for one in evidence.get("not_built", ())},
     )
 
 

@@ -139,7 +139,26 @@ def test_nobody_is_blamed_for_what_the_base_failed_before_it_came_to() -> None:
     patched = "it:FAIL:1 no\n#1/1     it/a:FAIL\n#1/2     it/b:OK\n#1       it:FAIL\n#2       x:OK\n"
     changes = compare(progs(broken), progs(patched))
     assert classes(changes) == {"it/a": ChangeClass.NOT_RUN, "it/b": ChangeClass.NEW_PASS, "x": ChangeClass.UNCHANGED}
-    assert changes[0].reason == "it failed before it on the base, so there is nothing to compare with"
+    assert changes[0].reason == "on the base it failed before it, so there is nothing to compare with"
+
+
+def test_a_test_that_was_not_built_is_neither_gone_nor_anybodys_new_failure() -> None:
+    """A series that has a test built again meets what fails in it for reasons of long ago."""
+    why = {"x": "progs/x.c does not build"}
+    whole, without = side(x="F", a="P", **{"x/sub": "F", "x/fine": "P"}), side(a="P")
+    before = compare(without, whole, not_built=(why, {}))
+    assert classes(before) == {
+        "a": ChangeClass.UNCHANGED,
+        "x": ChangeClass.NOT_RUN,
+        "x/fine": ChangeClass.NEW_PASS,
+        "x/sub": ChangeClass.NOT_RUN,
+    }
+    assert before[1].reason == "on the base progs/x.c does not build, so there is nothing to compare with"
+    after = compare(whole, without, not_built=({}, why))
+    assert {one.reason for one in after if one.cls is ChangeClass.NOT_RUN} == {"progs/x.c does not build"}
+    assert ChangeClass.DISAPPEARED not in classes(after).values()
+    flavoured = {TestKey(suite="test_progs-cpuv4", name=key.name): seen for key, seen in side(x="P").items()}
+    assert [one.cls for one in compare(flavoured, {}, not_built=({}, why))] == [ChangeClass.NOT_RUN]
 
 
 def suite(**tests: str) -> Side:

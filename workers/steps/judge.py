@@ -61,6 +61,7 @@ def _rule(
             *sides(hearing, again),
             baseline_complete=baseline.complete,
             patched_complete=run.complete,
+            not_built=(baseline.not_built, run.not_built),
             histories=precedents.histories,
             ignored=precedents.ignored,
         )
