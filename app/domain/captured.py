@@ -4,8 +4,11 @@ Also tells which suite wrote it. Lines keep their numbers.
 """
 
 import re
+from itertools import islice, pairwise
 
 SAMPLE = 1 << 18
+MOST_ENDS = 64
+"""Ends of suites after which another is looked for."""
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]{0,1000}(?:\x07|\x1b\\)|[@-Z\\^_c=>78])")
 # As GitHub's logs of the BPF CI have it.
 _STAMPED = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z ?", re.MULTILINE)
@@ -37,6 +40,9 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 )
 
 
+_END = re.compile(rb"^(?:Summary: \d{1,9}(?:/\d{1,9})? PASSED|test_maps: OK, ).*\n?", re.MULTILINE)
+
+
 def plain(data: bytes, *, of_kernel: bool = False) -> bytes:
     """Return what was captured without escape sequences and stamps; `of_kernel` keeps the kernel's own."""
     if b"\x1b" in data:
@@ -56,3 +62,20 @@ def suite_of(data: bytes) -> str | None:
             if mark.search(data, at, at + SAMPLE):
                 return suite
     return None
+
+
+def by_suite(data: bytes) -> list[tuple[str | None, bytes]]:
+    """Cut what was captured into what each suite wrote, for a CI may run one after the other: each with its name.
+
+    What bears no mark belongs to the suite before it, a boot to the first; a suite is None where nothing bears one.
+    """
+    ends = [found.end() for found in islice(_END.finditer(data), MOST_ENDS)]
+    found: list[tuple[str | None, int]] = [(None, 0)]
+    for start, end in pairwise([0, *ends, len(data)]):
+        suite = suite_of(data[start:end])
+        if found[-1][0] is None:
+            found[-1] = (suite, 0)
+        elif suite not in {None, found[-1][0]}:
+            found.append((suite, start))
+    starts = [start for _, start in found]
+    return [(suite, data[start:end]) for (suite, start), end in zip(found, [*starts[1:], len(data)], strict=True)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.domain.captured import plain, suite_of
+from app.domain.captured import by_suite, plain
 from app.domain.console import ConsoleReport, ConsoleScanner
 from app.domain.guest_stream import MARK, GuestStream
 from app.domain.outcome import TestResult
@@ -22,17 +22,14 @@ def results_document(data: bytes, *, suite: str | None = None, expected: Iterabl
 
     Returns:
         `{"suite", "summary": {...}, "results": [{"name", "outcome", "message", "duration_s", ...}], "not_run": []}`;
-        for a guest's stream of several suites `{"suites": [...]}` with one such object a suite.
+        where several suites were run `{"suites": [...]}` with one such object a suite.
     """
     data = plain(data)
     if suite is None and (data.startswith(MARK) or b"\n" + MARK in data):
         return _guest_document(data, tuple(expected))
-    parser = parser_for(suite or suite_of(data) or "test_progs")
-    results: list[TestResult] = []
-    for at in range(0, len(data), _PIECE):
-        results += parser.feed(data[at : at + _PIECE])
-    end = parser.finish()
-    return _suite_document(end.summary, [*results, *end.results], expected)
+    parts = by_suite(data) if suite is None else [(suite, data)]
+    documents = [_captured_document(part, one or "test_progs", tuple(expected)) for one, part in parts]
+    return documents[0] if len(documents) == 1 else {"suites": documents}
 
 
 def console_document(data: bytes) -> dict[str, Any]:
@@ -60,6 +57,15 @@ def _console(report: ConsoleReport) -> dict[str, Any]:
         "lines": report.lines,
         "dropped": report.dropped,
     }
+
+
+def _captured_document(data: bytes, suite: str, expected: tuple[str, ...]) -> dict[str, Any]:
+    parser = parser_for(suite)
+    results: list[TestResult] = []
+    for at in range(0, len(data), _PIECE):
+        results += parser.feed(data[at : at + _PIECE])
+    end = parser.finish()
+    return _suite_document(end.summary, [*results, *end.results], expected)
 
 
 def _guest_document(data: bytes, expected: tuple[str, ...]) -> dict[str, Any]:

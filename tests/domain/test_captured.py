@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.captured import plain, suite_of
+from app.domain.captured import by_suite, plain, suite_of
 from app.domain.results_document import console_document, results_document
 
 PROGS = b"#1       align:OK\nf:FAIL:3 no\n#2       b:FAIL\nSummary: 1/0 PASSED, 0 SKIPPED, 1 FAILED\n"
@@ -78,6 +78,22 @@ def test_a_console_keeps_its_lines(before: bytes) -> None:
 )
 def test_a_suite_is_told_by_its_marks(data: bytes, suite: str | None) -> None:
     assert suite_of(data) == suite
+
+
+def test_suites_that_a_ci_ran_one_after_the_other() -> None:
+    verifier = b"#0/p add OK\n#1/u a FAIL\nno\nSummary: 1 PASSED, 0 SKIPPED, 1 FAILED\n"
+    maps = b"Fork 9 tasks to 'x'\nm:PASS\ntest_maps: OK, 0 SKIPPED\n"
+    captured = b"booting\n" + PROGS + b"then\n" + PROGS + b"Testing test_maps\n" + maps + verifier + b"power off\n"
+    document = results_document(lines(captured, b"2024-06-11T10:00:00.1Z ", b"\r"))
+    assert [(one["suite"], [each["name"] for each in one["results"]]) for one in document["suites"]] == [
+        ("test_progs", ["align", "b", "align", "b"]),
+        ("test_maps", ["m", "test_maps"]),
+        ("test_verifier", ["add/p", "a/u"]),
+    ]
+    assert all(one["summary"]["complete"] for one in document["suites"])
+    assert b"".join(part for _, part in by_suite(captured)) == captured
+    assert by_suite(b"nothing\n") == [(None, b"nothing\n")]
+    assert by_suite(b"") == [(None, b"")]
 
 
 @given(st.binary(max_size=400))
