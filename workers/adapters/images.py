@@ -75,7 +75,9 @@ class Images:
             meta |= {"folder": str(place), "sizes": {part: (new / part).stat().st_size for part in PARTS}}
             (new / META).write_text(json.dumps(meta, indent=1))
             self._place_at(new, place)
-            self._clear(but=place)
+            with locks.try_lock(self.folder.with_name(f"{self.folder.name}.lock")) as held:
+                if held:  # else another worker is at it
+                    self._clear(but=place)
         except OSError as error:
             raise InfrastructureError(f"cannot keep image {image.key[:12]} in {place}: {error}") from error
         found = self.find(image.key)

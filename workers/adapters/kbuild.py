@@ -115,7 +115,7 @@ class Builder:
             not_built = planned.untouched(base.not_built, changed)
             if changed:
                 try:
-                    await self._revision(job.begun(), base, planned.but(not_built), changed, out)
+                    not_built |= await self._revision(job.begun(), base, planned.but(not_built), changed, out)
                 except BuildFailedError as error:
                     await self.believe(error, checkout, job, base, files)
                     raise
@@ -286,13 +286,14 @@ class Builder:
 
     async def _revision(
         self, job: Workshop, base: BaseBuilt, planned: Planned, changed: Sequence[str], out: Path
-    ) -> None:
-        """Build the patched tree in a layer over the base's objects."""
+    ) -> dict[str, str]:
+        """Build the patched tree in a layer over the base's objects; return what build_selftests left out."""
         async with self.layer(base) as folders:
             own = replace(job, folders=folders)
             await build_kernel(own, base, changed)
-            await build_selftests(own, planned, base.kept)
+            left_out = await build_selftests(own, base, planned, base.kept)
             await pack(own, out)
+            return left_out
 
 
 async def build_kernel(job: Workshop, base: BaseBuilt, changed: Sequence[str], *, target: str = BOOTABLE) -> None:
@@ -307,8 +308,12 @@ async def build_kernel(job: Workshop, base: BaseBuilt, changed: Sequence[str], *
     await job.run("the kernel", KERNEL, arguments=[jobs(job.profile), target])
 
 
-async def build_selftests(job: Workshop, planned: Planned, before: frozenset[str]) -> None:
+async def build_selftests(job: Workshop, base: BaseBuilt, planned: Planned, before: frozenset[str]) -> dict[str, str]:
     """Build the selftests of a patched tree; `before` are the files that the scratch copy holds by now.
+
+    Returns the tests that were left out, each with the reason. What the base cannot build, and the patches touch, is
+    tried: where it does not build with them either, they have not repaired it, and that is all. So is what a tool of
+    this host is too old for.
 
     Raises:
         BuildFailedError: they do not build.
@@ -318,9 +323,29 @@ async def build_selftests(job: Workshop, planned: Planned, before: frozenset[str
         await make_selftests(job, planned, before, keep_going=False)
     except BuildFailedError:
         # Before a series is blamed: what the base's build left behind must not be what stops this one.
-        job.log(b"reroll: building the selftests again, from nothing\n")
-        await job.run("the selftests' empty folders", selftests.START_OVER)
-        await make_selftests(job, planned, frozenset(), keep_going=False)
+        try:
+            await _from_nothing(job, planned, "from nothing")
+        except BuildFailedError:
+            broken = {test: base.not_built[test] for test in planned.selection.spelled if test in base.not_built}
+            broken |= await _unable(job, base, planned)
+            if not broken:
+                raise
+            await _from_nothing(job, planned.but(broken), f"without {', '.join(sorted(broken))}")
+            return broken
+    return {}
+
+
+async def _unable(job: Workshop, base: BaseBuilt, planned: Planned) -> dict[str, str]:
+    """Return the tests that do not build for want of a tool that is new enough, each with the reason."""
+    output = bytearray()
+    await make_selftests(replace(job, log=output.extend), planned, planned.kept, keep_going=True)
+    return selftests.unable(planned.index, selftests.failures(bytes(output)), base.facts.tools)
+
+
+async def _from_nothing(job: Workshop, planned: Planned, how: str) -> None:
+    job.log(f"reroll: building the selftests again, {how}\n".encode())
+    await job.run("the selftests' empty folders", selftests.START_OVER)
+    await make_selftests(job, planned, frozenset(), keep_going=False)
 
 
 async def make_selftests(

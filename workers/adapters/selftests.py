@@ -159,6 +159,17 @@ def without(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dic
     return broken
 
 
+def unable(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dict[str, str]:
+    """Return test -> reason for the tests with a program that one of `tools` is too old for."""
+    reasons = {program: why for program, said in failed.said.items() if (why := explained(said, tools))}
+    return {
+        test: f"progs/{program}.c does not build here: {reasons[program]}"
+        for file in index.files.values()
+        for program in sorted(file.programs & reasons.keys())
+        for test in file.tests
+    }
+
+
 def _why(program: str, said: str, tools: Mapping[str, str]) -> str:
     reason = explained(said, tools) or said
     return f"progs/{program}.c does not build on the base" + (f": {reason}" if reason else "")

@@ -86,7 +86,7 @@ class Stepwise:
             await pack(self._at(log), out)
             inputs = await self._builder.inputs(self._job.profile)
             return await self._builder.publish(
-                planned, not_built, self._base.unfit(planned), out, key=key, inputs=inputs
+                planned, not_built | self._place.left_out, self._base.unfit(planned), out, key=key, inputs=inputs
             )
 
     async def again(
@@ -174,8 +174,8 @@ class Stepwise:
         if Part.SELFTESTS in parts:
             planned, not_built = await self._planned()
             wanted = planned.but(not_built)
-            await build_selftests(job, wanted, self._place.kept)
-            self._place.kept = wanted.kept
+            left_out = await build_selftests(job, self._base, wanted, self._place.kept)
+            self._place.kept, self._place.left_out = wanted.but(left_out).kept, left_out
 
     async def _planned(self) -> _Plan:
         planned = await self._builder.plan(self._checkout, self._job.profile, self._files)
@@ -193,12 +193,13 @@ class Stepwise:
 class _Place:
     """The layer in use, if one is, and what was done in it.
 
-    `kept` are the selftests' files that its scratch copy holds, `changed` the paths in which any commit built in it
-    differs from the base.
+    `kept` are the selftests' files that its scratch copy holds, `left_out` the tests that were not built with them;
+    `changed` are the paths in which any commit built in it differs from the base.
     """
 
     folders: Folders = field(default_factory=Folders)
     kept: frozenset[str] = frozenset()
+    left_out: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     _held: contextlib.AsyncExitStack | None = None
 

@@ -116,6 +116,16 @@ async def test_least_recently_used_goes_first_and_one_in_use_stays(place):
     assert images.find("old") is None
 
 
+async def test_one_worker_clears_at_a_time(place):
+    images = Images(place / "images", most_bytes=1)
+    await images.publish(made(place, "abc"))
+    async with locks.lock(place / "images.lock"):
+        await images.publish(made(place, "new"))
+        assert images.find("abc")
+    await images.publish(made(place, "newest"))
+    assert [path.name for path in images.folder.iterdir()] == ["newest"]
+
+
 async def test_finding_an_image_is_a_use(place):
     images = Images(place / "images", most_bytes=9_000)
     for key in ("a", "b"):

@@ -254,6 +254,32 @@ async def test_series_that_repairs_a_test_of_the_base_has_it_built(yard):
     assert "selftests/bad.bpf.o" in packed(image)
 
 
+async def test_series_is_not_blamed_for_what_the_base_cannot_build_either_though_it_touches_it(yard):
+    yard.break_base()
+    image, log = await yard.build("patched", {f"{BPF}/progs/bad.c": "this is not C either\n"})
+    assert "again, without bad_program" in log
+    assert image.tests == ("good",)
+    assert dict(image.not_built)["bad_program"] == "progs/bad.c does not build on the base: unknown type name 'this'"
+    assert "selftests/bad.bpf.o" not in packed(image)
+    with pytest.raises(BuildFailedError):
+        await yard.build("both", {f"{BPF}/progs/good.c": "nor is this\n"})
+
+
+async def test_series_is_not_blamed_for_a_pahole_that_is_too_old_for_its_kfuncs(yard, tools):
+    """vmlinux.h declares them where the kernel's BTF has tags for them, which takes pahole 1.26."""
+    yard.builder._toolchain = {**tools, "pahole": "1.24"}
+    program = "int fresh(void)\n{\n\treturn bpf_new_kfunc();\n}\n"
+    changes = {f"{BPF}/prog_tests/fresh.c": prog_test("fresh", "fresh"), f"{BPF}/progs/fresh.c": program}
+    image, _ = await yard.build("patched", changes)
+    assert image.tests == ("good",)
+    assert dict(image.not_built)["fresh"].startswith(
+        "progs/fresh.c does not build here: pahole is 1.24, and 1.26 is needed: kfuncs are declared"
+    )
+    yard.builder._toolchain = {**tools, "pahole": "1.26"}
+    with pytest.raises(BuildFailedError):
+        await yard.build("new", changes)
+
+
 async def test_series_is_blamed_for_its_own_errors_only(yard):
     with pytest.raises(BuildFailedError) as caught:
         await yard.build("kernel", {"core.c": "not C\n"})
