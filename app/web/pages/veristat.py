@@ -35,7 +35,7 @@ TONES = {
 class VeristatPage:
     """The programs of a run, compared with those of `with_run` where that is given; `with_words` says what that is.
 
-    `counts` says how many programs of each weight there are; `same` is left out of `rows` where `with_run` is given.
+    `counts` says how many programs of each weight there are, without those that cost the same: they are the last rows.
     """
 
     run: Run
@@ -78,18 +78,17 @@ def show_veristat(
     after = list_programs(session, run_id)
     before = after if with_run is None else list_programs(session, run_with_programs(session, with_run).id)
     changes = compare_programs(before, after)
-    rows = changes if with_run is None else [one for one in changes if one.weight is not Weight.SAME]
     counted = Counter(one.weight for one in changes)
     against = _against(session, run, with_run)
     page = VeristatPage(
         run=run,
         with_run=with_run,
         with_words=next((one.words for one in against if one.here), f"run {with_run}"),
-        rows=rows[:MOST_ROWS],
+        rows=changes[:MOST_ROWS],
         programs=len(after),
         refused=sum(not one.accepted for one in after),
         counts=[(weight, counted[weight]) for weight in Weight if counted[weight] and weight is not Weight.SAME],
-        left_out=max(len(rows) - MOST_ROWS, 0),
+        left_out=max(len(changes) - MOST_ROWS, 0),
         against=against,
     )
     return render(request, "runs/veristat.html", page)
