@@ -25,6 +25,8 @@ INIT = Path(__file__).parent.parent / "guest" / "init"
 TAP = INIT.with_name("iter_tap.c")
 TAP_IN_GUEST = "usr/lib/reroll/iter_tap.so"
 FOLDERS = ("dev", "proc", "sys", "run", "tmp", "var", "var/tmp", "root", "etc", "mnt", "reroll", "selftests")
+LINKS = {"var/run": "/run"}
+"""`ip netns` has its namespaces below /var/run, and makes no folder there but its own."""
 NEEDED = ("sh", "bash", "mount", "umount", "cat", "grep", "sed", "mkdir", "rm", "ls", "cp", "ip", "sleep", "stdbuf")
 WANTED = (
     *("tc", "ss", "bridge", "ethtool", "ping", "nc", "sysctl", "ps", "pgrep", "pkill", "kill", "modprobe", "insmod"),
@@ -122,6 +124,7 @@ def _entries(programs: dict[str, str], libraries: set[str]) -> list[cpio.Entry]:
         cpio.Entry(path=name, mode=stat.S_IFLNK | 0o777, data=os.fsencode(link.readlink()))
         for name, link in links.items()
     ]
+    entries += [cpio.Entry(path=name, mode=stat.S_IFLNK | 0o777, data=to.encode()) for name, to in LINKS.items()]
     contents = {f"/usr/bin/{name}": Path(path) for name, path in programs.items()}
     contents |= {_merged(path): Path(path) for path in libraries}
     made: set[str] = set()

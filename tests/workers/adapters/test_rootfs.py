@@ -47,6 +47,13 @@ async def test_nothing_of_the_host_but_programs_and_libraries(unpacked):
     assert (unpacked / "init").read_bytes() == INIT.read_bytes()
 
 
+async def test_namespaces_of_the_network_can_be_made_in_there(unpacked):
+    script = 'mount -t proc proc "$1/proc" && chroot "$1" ip netns add frob && chroot "$1" ls /var/run/netns'
+    words = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "sh", "-ec", script, "sh"]
+    done = subprocess.run([*words, str(unpacked)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("frob\n", "")
+
+
 def test_what_is_read_of_an_iterator_is_shown_where_the_test_prints(tmp_path):
     """The library in a process that does as test_progs does: a stdout of its own, reads of a few bytes each."""
     pinned = tmp_path / "pinned"
