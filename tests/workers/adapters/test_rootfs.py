@@ -47,11 +47,16 @@ async def test_nothing_of_the_host_but_programs_and_libraries(unpacked):
     assert (unpacked / "init").read_bytes() == INIT.read_bytes()
 
 
-async def test_namespaces_of_the_network_can_be_made_in_there(unpacked):
+def with_a_namespace(root: Path) -> tuple[str, str]:
+    """What is said of the namespaces in a root when one was made there, and what was complained of."""
     script = 'mount -t proc proc "$1/proc" && chroot "$1" ip netns add frob && chroot "$1" ls /var/run/netns'
     words = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "sh", "-ec", script, "sh"]
-    done = subprocess.run([*words, str(unpacked)], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("frob\n", "")
+    done = subprocess.run([*words, str(root)], capture_output=True, text=True, check=False)
+    return done.stdout, done.stderr
+
+
+async def test_namespaces_of_the_network_can_be_made_in_there(unpacked):
+    assert with_a_namespace(unpacked) == ("frob\n", "")
 
 
 def test_what_is_read_of_an_iterator_is_shown_where_the_test_prints(tmp_path):
