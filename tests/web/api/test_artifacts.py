@@ -122,7 +122,11 @@ async def test_a_range_beyond_the_end(client) -> None:
     assert answer.json()["detail"] == f"That range is not in it: it has {len(PACKED)} bytes."
 
 
-@pytest.mark.parametrize(("tag", "status"), [(f'"{SHA256}"', 206), (f'"{"0" * 64}"', 200), (f'W/"{SHA256}"', 200)])
+@pytest.mark.parametrize(
+    ("tag", "status"),
+    [(f'"{SHA256}"', 206), (f'"{"0" * 64}"', 200), (f'W/"{SHA256}"', 200)],
+    ids=["this", "another", "weak"],
+)
 @pytest.mark.usefixtures("blob")
 async def test_who_goes_on_with_another_file_gets_this_one_whole(client, tag: str, status: int) -> None:
     """A run that is tried again may leave another kernel under the same address."""
