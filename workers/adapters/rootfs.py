@@ -32,8 +32,8 @@ WANTED = (
     *("tc", "ss", "bridge", "ethtool", "ping", "nc", "sysctl", "ps", "pgrep", "pkill", "kill", "modprobe", "insmod"),
     *("rmmod", "lsmod", "awk", "chmod", "chown", "cut", "date", "dd", "dirname", "basename", "env", "expr", "find"),
     *("getopt", "head", "hostname", "id", "ln", "losetup", "mktemp", "mv", "nproc", "openssl", "readlink", "rmdir"),
-    *("seq", "setpriv", "sort", "stat", "sync", "tail", "tee", "timeout", "touch", "tr", "true", "uname", "uniq"),
-    *("unshare", "nsenter", "wc", "which", "xargs", "nft", "mknod", "mkfs.ext2", "mkfs.ext4", "blkid", "keyctl"),
+    *("seq", "setpriv", "sort", "stat", "sync", "tail", "tee", "timeout", "touch", "tr", "true", "truncate", "uname"),
+    *("uniq", "unshare", "nsenter", "wc", "which", "xargs", "nft", "mknod", "mkfs.ext2", "mkfs.ext4", "blkid", "keyctl"),
     *("iptables", "iptables-legacy", "ip6tables-legacy", "taskset", "dmesg", "od", "cmp", "diff"),
 )
 OPENED = ("/usr/libexec/coreutils/libstdbuf.so",)
