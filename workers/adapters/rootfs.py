@@ -33,8 +33,8 @@ WANTED = (
     *("rmmod", "lsmod", "awk", "chmod", "chown", "cut", "date", "dd", "dirname", "basename", "env", "expr", "find"),
     *("getopt", "head", "hostname", "id", "ln", "losetup", "mktemp", "mv", "nproc", "openssl", "readlink", "rmdir"),
     *("seq", "setpriv", "sort", "stat", "sync", "tail", "tee", "timeout", "touch", "tr", "true", "truncate", "uname"),
-    *("uniq", "unshare", "nsenter", "wc", "which", "xargs", "nft", "mknod", "mkfs.ext2", "mkfs.ext4", "blkid", "keyctl"),
-    *("iptables", "iptables-legacy", "ip6tables-legacy", "taskset", "dmesg", "od", "cmp", "diff"),
+    *("uniq", "unshare", "nsenter", "wc", "which", "xargs", "nft", "mknod", "mkfs.ext2", "mkfs.ext4", "blkid"),
+    *("keyctl", "iptables", "iptables-legacy", "ip6tables-legacy", "taskset", "dmesg", "od", "cmp", "diff"),
 )
 OPENED = ("/usr/libexec/coreutils/libstdbuf.so",)
 """What stdbuf has loaded into a program."""
