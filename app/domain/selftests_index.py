@@ -26,6 +26,7 @@ _FUNCTION = re.compile(r"^[A-Za-z_][^;={}()\"]*?\b([A-Za-z_]\w*)\(")
 _NO_DEFINITION = ("static ", "extern ", "typedef ")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _LITERAL = re.compile(r'"([\w./-]{2,100})"')
+_TOOL = re.compile(r'"\./([a-z]\w{1,60})[ "]')
 _FAMILY = re.compile(r'"(?:\./)?(\w+)"\s*#\s*\w+\s*"\.bpf\.o"')
 _RUNNER = re.compile(r"DEFINE_TEST_RUNNER,test_progs,(\w+)\)")
 _TYPES = re.compile(r'__btf_path\("(\w{1,200})\.bpf\.o"\)')
@@ -195,12 +196,17 @@ def _test_name(line: str) -> str | None:
 
 
 def _opened_at_run_time(text: str, programs: frozenset[str]) -> frozenset[str]:
-    """Return programs opened by name: `"x.bpf.o"`, a table of names, or a macro that pastes the name together."""
+    """Return programs opened by name: `"x.bpf.o"`, a table of names, or a macro that pastes the name together.
+
+    A tool that a test calls, `./xdp_synproxy`, opens xdp_synproxy_kern.bpf.o by itself.
+    """
+    of_tools = frozenset(f"{tool}_kern" for tool in _TOOL.findall(text)) & programs
     if ".bpf.o" not in text:
-        return frozenset()
+        return of_tools
     literals = {literal.removeprefix("./").removesuffix(".bpf.o") for literal in _LITERAL.findall(text)}
     families = tuple(_FAMILY.findall(text))
-    return frozenset(stem for stem in programs if stem in literals or (families and stem.startswith(families)))
+    named = frozenset(stem for stem in programs if stem in literals or (families and stem.startswith(families)))
+    return named | of_tools
 
 
 def _functions(text: str) -> dict[str, frozenset[str]]:

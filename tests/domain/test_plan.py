@@ -157,6 +157,13 @@ def test_which_tests_use_a_program(program: str, tests: tuple[str, ...]) -> None
     assert select([f"{SELFTESTS}progs/{program}.c"], TREE, Wanted(core=())).names == tests
 
 
+def test_a_tool_that_a_test_calls_opens_a_program_of_its_own() -> None:
+    test = 'void test_synproxy(void)\n{\n\tSYS("./synproxy --iface x");\n\tSYS("./other -v");\n}\n'
+    empty = dict.fromkeys(("progs/synproxy_kern.c", "progs/unrelated_kern.c"), "")
+    tree = index_tree({"Makefile": "", "prog_tests/synproxy.c": test, **empty})
+    assert select([], tree, Wanted(core=("synproxy",))).progs == ("synproxy_kern.c",)
+
+
 def test_areas_of_the_code() -> None:
     quick = select(["kernel/bpf/core.c", "kernel/bpf/ringbuf.c"], TREE, Wanted(core=()))
     assert [(test.name, test.reason) for test in quick.tests] == [
