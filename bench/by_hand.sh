@@ -28,6 +28,7 @@ mkdir -p /build/stage/selftests
 cd /build/selftests
 find . -maxdepth 1 ! -type d ! -name '*.test.o' ! -name '*.d' ! -name '*skel.h' \( ! -name '*.o' -o -name '*.bpf.o' \) \
     -print0 | xargs -0 cp -L -t /build/stage/selftests
+cp "/build/linux/$bpf/veristat.cfg" /build/stage/selftests/
 for target in $(cat /build/lists/targets); do strip --strip-debug "/build/stage/selftests/${target##*/}"; done
 cd /build/stage
 find selftests | cpio --create --format=newc --quiet >tests.cpio
