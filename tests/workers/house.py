@@ -3,9 +3,11 @@
 from sqlalchemy import select, text
 from sqlalchemy.orm import joinedload
 
-from app.config import Settings
+from app.config import MailMode, MailSettings, Settings
 from app.db.models import (
     Change,
+    PatchCheck,
+    PatchTrial,
     Revision,
     Run,
     Test,
@@ -123,6 +125,21 @@ class House:
             return session.scalars(
                 select(Run).join(Revision, Run.revision_id == Revision.id).where(Revision.label == label)
             ).one()
+
+    def mailing(self):
+        """Have reports made and shown."""
+        use = self.settings.model_copy(update={"mail": MailSettings(mode=MailMode.PREVIEW, to=("list@example.org",))})
+        self.settings = use
+        object.__setattr__(self.context, "settings", use)
+
+    def checked(self, label="v1"):
+        """Return the check of a run's patches, and their trials by position."""
+        with self.sessions() as session:
+            run = self.run(label)
+            trials = session.scalars(
+                select(PatchTrial).where(PatchTrial.run_id == run.id).order_by(PatchTrial.position)
+            ).all()
+            return session.get_one(PatchCheck, run.id), {one.position: one for one in trials}
 
     def changes(self, run):
         with self.sessions() as session:

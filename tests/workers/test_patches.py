@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from app.config import MailMode, MailSettings
-from app.db.models import CheckState, PatchCheck, PatchTrial, Report, RunState
+from app.db.models import CheckState, PatchCheck, Report, RunState
 from app.domain.outcome import Outcome, Verdict
 from app.domain.patches import FindingKind
 from app.errors import InfrastructureError
@@ -24,30 +23,13 @@ def house(settings, sessions, tmp_path):
     return House(settings, sessions, tmp_path)
 
 
-def mailing(house):
-    """Have reports made and shown."""
-    use = house.settings.model_copy(update={"mail": MailSettings(mode=MailMode.PREVIEW, to=("list@example.org",))})
-    house.settings = use
-    object.__setattr__(house.context, "settings", use)
-
-
-def checked(house, label="v1"):
-    """Return the check of a run and its trials by position."""
-    with house.sessions() as session:
-        run = house.run(label)
-        trials = session.scalars(
-            select(PatchTrial).where(PatchTrial.run_id == run.id).order_by(PatchTrial.position)
-        ).all()
-        return session.get_one(PatchCheck, run.id), {one.position: one for one in trials}
-
-
 def kinds(check):
     return [one["kind"] for one in check.findings]
 
 
 async def test_patches_that_all_build_and_pass_leave_the_verdict_as_it_is(house):
     await house.track(house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_good;")))
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert (check.state, check.findings, check.trouble) == (CheckState.DONE, [], None)
     assert {at: one.outcome for at, one in trials.items()} == {1: Outcome.PASS, 2: Outcome.PASS}
     assert trials[1].tests["passed"] == 3
@@ -70,7 +52,7 @@ async def test_a_patch_in_the_middle_that_does_not_build_is_named_with_the_one_t
             ("line_5;", "line_5_good;"),
         )
     )
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert [trials[at].outcome for at in range(1, 6)] == [
         Outcome.PASS, Outcome.FAIL, Outcome.FAIL, Outcome.PASS, Outcome.PASS,
     ]  # fmt: skip
@@ -89,7 +71,7 @@ async def test_the_first_bad_patch_of_a_regression_is_found(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 9)]
     edits[4] = ("line_5;", "line_5_bad;")
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     found = check.findings
     assert [(one["kind"], one["position"], one["earliest"], one["tests"]) for one in found] == [
         (FindingKind.FIRST_BAD, 5, 5, ["bpf_iter/ksym"])
@@ -107,7 +89,7 @@ async def test_the_first_bad_patch_is_found_where_patches_are_only_built(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 9)]
     edits[4] = ("line_5;", "line_5_bad;")
     await house.track(house.posted(1, *edits))
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert [(one["kind"], one["position"], one["earliest"]) for one in check.findings] == [
         (FindingKind.FIRST_BAD, 5, 5)
     ]
@@ -121,7 +103,7 @@ async def test_a_commit_that_does_not_build_widens_what_is_said_of_the_first_bad
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 7)]
     edits[2], edits[3] = ("int line_9;", "#error line_3_bad"), ("#error line_3_bad", "int line_9_bad;")
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     found = {one["kind"]: (one["earliest"], one["position"]) for one in check.findings}
     assert found == {FindingKind.BUILD: (3, 3), FindingKind.FIRST_BAD: (3, 4)}
     run = house.run("v1")
@@ -134,7 +116,7 @@ async def test_a_patch_that_touches_nothing_that_is_built_is_no_ones_suspect(hou
     document = ("", "A text.\n", "Documentation/bpf/frob.rst")
     edits = [("line_1;", "line_1_good;"), document, ("line_3;", "line_3_bad;"), ("line_4;", "line_4_good;")]
     await house.track(house.posted(1, *edits))
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert (trials[2].outcome, trials[2].reason, trials[2].built) == (
         Outcome.SKIP,
         "touches nothing that is built",
@@ -156,7 +138,7 @@ async def test_what_breaks_and_is_repaired_around_a_text_is_told_exactly(house):
         ("line_4;", "line_4_good;"),
     ]
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     found = [(one["kind"], one["earliest"], one["position"], one["until"]) for one in check.findings]
     assert found == [(FindingKind.TESTS, 2, 2, 4)]
 
@@ -165,7 +147,7 @@ async def test_a_test_of_the_series_own_that_fails_is_the_doing_of_the_patch_tha
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 5)]
     edits[2] = ("line_3;", "line_3_broken_new_test;")
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     assert [(one["kind"], one["position"], one["earliest"], one["tests"]) for one in check.findings] == [
         (FindingKind.FIRST_BAD, 3, 3, ["log_buf/new"])
     ]
@@ -175,7 +157,7 @@ async def test_the_patch_that_removes_a_test_is_named_and_nothing_is_red_for_it(
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 6)]
     edits[3] = ("line_4;", "line_4_removes_log_buf;")
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     assert [(one["kind"], one["position"], one["tests"]) for one in check.findings] == [
         (FindingKind.GONE, 4, ["log_buf"])
     ]
@@ -188,7 +170,7 @@ async def test_the_patch_from_which_on_the_machine_panics(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 6)]
     edits[1] = ("line_2;", "line_2_panic;")
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     assert house.run("v1").verdict is Verdict.REGRESSED
     assert {(one["kind"], one["position"], one["earliest"]) for one in check.findings} == {
         (FindingKind.FIRST_BAD, 2, 2)
@@ -199,7 +181,7 @@ async def test_what_one_patch_breaks_and_a_later_one_repairs_is_said_and_turns_n
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 9)]
     edits[2], edits[5] = ("line_3;", "line_3_bad;"), ("line_3_bad;", "line_3_good;")
     await house.track(house.posted(1, *edits))
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert [(one["kind"], one["position"], one["until"], one["tests"]) for one in check.findings] == [
         (FindingKind.TESTS, 3, 6, ["bpf_iter/ksym"])
     ]
@@ -214,7 +196,7 @@ async def test_what_fails_once_only_is_no_patchs_doing(house):
     await house.track(
         house.posted(1, ("line_3;", "line_3_flaky;"), ("line_3_flaky;", "line_3_good;"), ("line_4;", "line_4_good;"))
     )
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert trials[1].tests["failing"] == ["bpf_iter/ksym"]
     assert check.findings == []
     assert house.run("v1").verdict is Verdict.CLEAN
@@ -232,7 +214,7 @@ async def test_no_patch_is_named_for_a_test_that_fails_by_itself_or_is_ignored(h
     await house.track(
         house.posted(1, ("line_3;", "line_3_bad;"), ("line_3_bad;", "line_3_good;"), ("line_4;", "line_4_good;"))
     )
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert trials[1].tests["failing"] == ["bpf_iter/ksym"]
     assert check.findings == []
 
@@ -250,7 +232,7 @@ async def test_an_end_of_the_series_that_does_not_build_here_is_trouble_of_ours(
     )
     run = house.run("v1")
     assert run.verdict is Verdict.CLEAN
-    check, _ = checked(house)
+    check, _ = house.checked()
     assert check.findings == []
     assert "the series built as a whole, and patch 3 at its end does not here" in check.trouble
 
@@ -259,7 +241,7 @@ async def test_a_patch_that_does_not_boot_though_the_whole_does(house):
     await house.track(
         house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_hang;"), ("line_4_hang;", "line_4_good;"))
     )
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert [(one["kind"], one["position"], one["until"]) for one in check.findings] == [(FindingKind.BOOT, 2, 3)]
     assert trials[2].tests["booted"] is False
     assert house.run("v1").verdict is Verdict.CLEAN
@@ -269,7 +251,7 @@ async def test_the_first_patch_that_does_not_boot(house):
     edits = [(f"line_{number};", f"line_{number}_good;") for number in range(1, 7)]
     edits[3] = ("line_4;", "line_4_hang;")
     await house.track(house.posted(1, *edits))
-    check, _ = checked(house)
+    check, _ = house.checked()
     run = house.run("v1")
     assert run.verdict is Verdict.DOES_NOT_BOOT
     assert [(one["kind"], one["position"]) for one in check.findings] == [(FindingKind.FIRST_BAD, 4)]
@@ -288,7 +270,7 @@ async def test_a_new_warning_is_said_with_the_patch_that_brings_it_and_turns_not
             ("line_5_warn;", "line_5_good;"),
         )
     )
-    check, trials = checked(house)
+    check, trials = house.checked()
     told = {at: [(one["text"], one["remains"]) for one in trial.warnings] for at, trial in trials.items()}
     assert told == {
         1: [],
@@ -309,14 +291,14 @@ async def test_a_warning_that_the_base_has_is_nobodys(house):
     source.write_text(source.read_text().replace("line_20;", "line_20_warn;"))
     git(house.repository, "commit", "-qam", "warns")
     await house.track(house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_good;")))
-    _, trials = checked(house)
+    _, trials = house.checked()
     assert [one.warnings for one in trials.values()] == [[], []]
     assert house.stepping.again, "the base was compiled for what it says itself"
 
 
 async def test_a_single_patch_is_not_built_again(house):
     await house.track(house.posted(1, ("line_3;", "line_3_good;")))
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert check.state is CheckState.DONE
     assert list(trials) == [1]
     assert len(house.stepping.built) <= 1, "only where the log of its own build is not there"
@@ -334,7 +316,7 @@ async def test_the_next_revision_is_compared_with_one_of_which_a_single_patch_do
 
 
 async def test_one_mail_says_everything_and_only_when_the_patches_are_through(house):
-    mailing(house)
+    house.mailing()
     await house.track(
         house.posted(1, ("line_3;", "line_3_good;"), ("int line_9;", "#error"), ("#error", "int line_9;"))
     )
@@ -347,10 +329,10 @@ async def test_one_mail_says_everything_and_only_when_the_patches_are_through(ho
 
 
 async def test_trouble_of_ours_loses_neither_the_mail_nor_the_verdict(house):
-    mailing(house)
+    house.mailing()
     house.stepping.trouble = [InfrastructureError("the disk is full")] * MOST_TRIES
     await house.track(house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_good;")))
-    check, _ = checked(house)
+    check, _ = house.checked()
     assert (check.state, check.trouble) == (CheckState.DONE, "the disk is full")
     run = house.run("v1")
     assert (run.verdict, run.state) == (Verdict.CLEAN, RunState.DONE)
@@ -362,12 +344,12 @@ async def test_trouble_of_ours_loses_neither_the_mail_nor_the_verdict(house):
 async def test_trouble_that_passes_is_forgotten(house):
     house.stepping.trouble = [InfrastructureError("the disk is full")]
     await house.track(house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_good;")))
-    check, trials = checked(house)
+    check, trials = house.checked()
     assert (check.state, check.trouble, len(trials)) == (CheckState.DONE, None, 2)
 
 
 async def test_a_profile_may_leave_single_patches_alone(house):
-    mailing(house)
+    house.mailing()
     off = {name: one.model_copy(update={"patches": "off"}) for name, one in house.settings.profiles.items()}
     house.settings = house.settings.model_copy(update={"profiles": off})
     object.__setattr__(house.context, "settings", house.settings)
@@ -382,7 +364,7 @@ async def test_built_only_where_the_profile_says_so(house):
     object.__setattr__(house.context, "settings", house.settings.model_copy(update={"profiles": build}))
     house.settings = house.context.settings
     await house.track(house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_good;")))
-    _, trials = checked(house)
+    _, trials = house.checked()
     assert trials[1].outcome is Outcome.PASS
     assert trials[1].tests is None
 
@@ -407,7 +389,7 @@ async def test_a_worker_that_was_lost_in_it_is_followed_by_another(house):
 
 async def test_whom_the_mails_did_not_go_to_is_said_with_the_patch(house):
     await house.track(house.posted(1, ("line_3;", "line_3_good;"), ("line_4;", "line_4_good;")))
-    _, trials = checked(house)
+    _, trials = house.checked()
     assert trials[1].advice == {
         "checkpatch": ["WARNING:LONG_LINE: line length of 123 exceeds 100 columns"],
         "missing": ["Max Maintainer <max@example.org>"],
