@@ -176,7 +176,7 @@ class Endless:
         return b""
 
     async def has(self, message_id: str) -> bool:
-        raise NotImplementedError
+        raise AssertionError(f"fetching asks for whole threads, not whether {message_id} is there")
 
 
 async def test_a_chain_of_links_has_an_end() -> None:
