@@ -112,7 +112,9 @@ def _lived(image: Image, life: Lives, *, commit: str, first: Sequence[Mapping[st
             "events": [asdict(event) for event in life.events],
             "tally": asdict(life.tally),
             "lives": lives_of(life),
-            "not_built": [{"test": name, "reason": why} for name, why in image.not_built],
+            "not_built": [
+                {"test": name, "reason": why, "absent": name in image.absent} for name, why in image.not_built
+            ],
             "unfit": [{"test": name, "reason": why} for name, why in image.unfit],
             "ran": sorted({origin(one.suite, one.name) for one in life.results if one.outcome is not Outcome.MISS}),
         },

@@ -38,6 +38,7 @@ class Image:
     app.domain.suites, of all suites; `first` those of them that the first verdict is given by, none where no test comes
     after them; `selection` has each wanted test with the reason for it, `not_built` those of them
     that the base cannot build, `unfit` those that are built and cannot work with what this host has, with the reason.
+    `absent` are those of `not_built` that the tree itself does not have, or not all of.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Image:
     selection: tuple[tuple[str, str], ...]
     not_built: tuple[tuple[str, str], ...]
     unfit: tuple[tuple[str, str], ...] = ()
+    absent: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     toolchain: dict[str, str]
 

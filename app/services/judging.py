@@ -32,7 +32,8 @@ EXECUTED = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS)
 class RunFacts:
     """One side of a comparison: how its steps ended, its results, what its kernel complained of.
 
-    `not_built` are the tests that could not be built, each with the reason.
+    `not_built` are the tests that could not be built, each with the reason. What the tree does not have is none of
+    them: that is what the patches made of it, and of the base's tree that it is new.
     """
 
     run_id: int
@@ -132,7 +133,7 @@ def facts_of(session: Session, run: Run, only: Collection[str] | None) -> RunFac
         image=evidence.get("image"),
         toolchain=run.toolchain,
         ran=tuple(evidence.get("ran", ())),
-        not_built={one["test"]: one.get("reason") or "it is not built" for one in evidence.get("not_built", ())},
+        not_built={one["test"]: one["reason"] for one in evidence.get("not_built", ()) if not one.get("absent")},
     )
 
 

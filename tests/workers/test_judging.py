@@ -133,6 +133,32 @@ async def test_a_program_that_a_series_adds_to_be_refused_is_no_failure_of_its_o
         assert house.changes(run) == {}
 
 
+class LeavesOut(ScriptedBuilder):
+    """Leaves log_buf out of what it makes of the patches, as `reason` says, or because their tree has it no more."""
+
+    reason = ""
+
+    async def build(self, checkout, profile, *, files, key, log):
+        image = await super().build(checkout, profile, files=files, key=key, log=log)
+        if "without" in self.texts[key]:
+            absent = {"not_built": (("log_buf", "not in this tree"),), "absent": ("log_buf",)}
+            unable = {"not_built": (("log_buf", self.reason),)}
+            self.images[key] = replace(image, tests=("bpf_iter",), **(unable if self.reason else absent))
+        return self.images[key]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"), [("", ChangeClass.DISAPPEARED), ("pahole 1.24 is too old for it", ChangeClass.NOT_RUN)]
+)
+async def test_what_the_patches_took_out_of_the_tree_is_gone_and_not_merely_not_built(house, tmp_path, reason, kind):
+    builder = LeavesOut(tmp_path)
+    builder.reason = reason
+    house.machine.builder = builder
+    house.context = replace(house.context, builder=builder)
+    await house.track(house.posted(1, ("line_3;", "line_3_without;")))
+    assert house.changes(house.run("v1")) == {"log_buf": kind}
+
+
 class ManyTests(ScriptedBuilder):
     """Builds an image with three hundred tests."""
 

@@ -51,6 +51,7 @@ class Images:
             selection=tuple((test, reason) for test, reason in meta["selection"]),
             not_built=tuple((test, reason) for test, reason in meta["not_built"]),
             unfit=tuple((test, reason) for test, reason in meta.get("unfit", ())),
+            absent=tuple(meta.get("absent", ())),
             first=tuple(meta.get("first", ())),
             toolchain=meta["toolchain"],
         )

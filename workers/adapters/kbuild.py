@@ -135,11 +135,9 @@ class Builder:
         inputs: dict[str, str],
     ) -> Image:
         """Keep what was packed into `out` as an image; of the planned tests, the base cannot build `not_built`."""
-        lacking = {
-            **not_built,
-            **{test.name: test.reason for test in planned.selection.unbuildable},
-            **dict.fromkeys(planned.selection.missing, "not in this tree"),
-        }
+        absent = {test.name: test.reason for test in planned.selection.unbuildable}
+        absent |= dict.fromkeys(planned.selection.missing, "not in this tree")
+        lacking = {**not_built, **absent}
         image = Image(
             key=key,
             folder=out,
@@ -147,6 +145,7 @@ class Builder:
             selection=planned.selection.reasons(),
             not_built=tuple(lacking.items()),
             unfit=tuple((test, reason) for test, reason in unfit.items() if test not in lacking),
+            absent=tuple(absent),
             first=planned.selection.first(but={*lacking, *unfit}),
             toolchain=inputs,
         )

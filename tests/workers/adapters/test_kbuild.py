@@ -176,6 +176,7 @@ async def test_base_is_built_without_what_it_cannot_build(yard):
         "bad_program": "progs/bad.c does not build on the base: unknown type name 'this'",
         "absent": "not in this tree",
     }
+    assert set(image.absent) == {"no_skeleton", "absent"}
     assert {name for name, _ in image.selection} == {"good", "bad_program", "bad_test"}
     assert image.toolchain.keys() >= {"gcc", "clang", "guest"}
     assert all((image.folder / part).stat().st_size for part in PARTS)
