@@ -5,11 +5,12 @@ boots only is nobody's, as a test that fails now and then; so is what unpatched 
 it came more often than that explains (app.domain.flake).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.complaints import telling
-from app.domain.console import ConsoleEvent
+from app.domain.console import VARIABLE, ConsoleEvent, ConsoleKind
 from app.domain.flake import History
 
 TELLING_FRAMES = 5
@@ -25,17 +26,26 @@ class Look:
 
 def unknown(events: Iterable[ConsoleEvent], base: Iterable[ConsoleEvent]) -> tuple[ConsoleEvent, ...]:
     """Return what the base's kernel did not complain of too, but for what a busy host explains."""
-    base = tuple(base)
-    return tuple(one for one in events if not one.kind.depends_on_load and not any(_akin(one, each) for each in base))
+    known: set[str] = set()
+    ways: dict[tuple[ConsoleKind, str | None, str], list[frozenset[str]]] = defaultdict(list)
+    for one in base:
+        known.add(one.fingerprint)
+        ways[_what(one)].append(_called(one))
+    fresh = (one for one in events if not one.kind.depends_on_load and one.fingerprint not in known)
+    return tuple(one for one in fresh if one.test is None or not _akin(_called(one), ways.get(_what(one), ())))
 
 
-def _akin(one: ConsoleEvent, other: ConsoleEvent) -> bool:
-    """Whether two complaints are one: a patch that renames a function in between, or inlines it, adds nothing to it."""
-    if one.fingerprint == other.fingerprint:
-        return True
-    mine, theirs = _called(one), _called(other)
-    alike = one.kind is other.kind and one.test is not None and one.test == other.test
-    return alike and 2 * len(mine & theirs) >= len(mine | theirs) > 0
+def _akin(mine: frozenset[str], ways: Iterable[frozenset[str]]) -> bool:
+    """Whether one way is as good as this: a patch that renames a function in between, or inlines it, adds nothing."""
+    return any(2 * len(mine & theirs) >= len(mine | theirs) > 0 for theirs in ways)
+
+
+def _what(event: ConsoleEvent) -> tuple[ConsoleKind, str | None, str]:
+    """Return what is complained of, in which test and in which words, whatever the functions are called."""
+    words = event.title
+    for name in sorted({frame.partition("+")[0] for frame in event.frames}, key=len, reverse=True):
+        words = words.replace(name, "F")
+    return event.kind, event.test, VARIABLE.sub("N", words)
 
 
 def _called(event: ConsoleEvent) -> frozenset[str]:

@@ -52,7 +52,7 @@ _HEADS: tuple[tuple[ConsoleKind, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         ConsoleKind.HARD_LOCKUP,
         ("watchdog: ", "NMI watchdog: "),
-        re.compile(r"^(?:NMI )?watchdog: .*?(hard LOCKUP)(?: on .*)?$", re.IGNORECASE),
+        re.compile(r"^(?:NMI )?watchdog: .*?(hard LOCKUP)(?: (?:on|@) .*)?$", re.IGNORECASE),
     ),
     (
         ConsoleKind.RCU_STALL,

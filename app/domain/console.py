@@ -115,14 +115,14 @@ _PREFIX = re.compile(rf"^{LEVEL}(?:{TIME})?{CALLER} ?")
 # A program's own words, on the same console, may lack their newline.
 _WITHIN = re.compile(rf"^.*\[ *\d+\.\d{{6}}\]{CALLER} ")
 _USERSPACE = b" as init process"
-_SYMBOL = r"([A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+)"
+_SYMBOL = r"([A-Za-z_][\w.]{0,255}\+0x[0-9a-f]+/0x[0-9a-f]+)"
 _RIP = re.compile(
     r"^(?:[ER]IP: (?:\w+:)?(?:\[<[0-9a-f]+>\] *)*|e?pc : |NIP \[[0-9a-f]+\] |Krnl PSW : [0-9a-f]+ [0-9a-f]+ \()"
     rf"{_SYMBOL}"
 )
 # Behind it: a module and its build, what the unwinder thinks of it, or where it lies in the source.
 _FRAME = re.compile(
-    rf"^ *\(?(?:\[<?[0-9a-f]+>?\] *)*{_SYMBOL}\)?(?: (?:\[[^\]]{{1,200}}\]|\([^()]*(?:\([^()]*\))?\)|\S+:\d+))*\s*$"
+    rf"^ *\(?(?:\[<?[0-9a-f]+>?\] *)*{_SYMBOL}\)?(?: (?:\[[^\]]{{1,200}}\]|\([^()]*(?:\([^()]*\))?\)|\S+:\d+))*+\s*$"
 )
 _WARNED_IN = re.compile(rf"^WARNING: .*? {_SYMBOL}")
 _CUT = "------------[ cut here ]------------"
@@ -131,7 +131,7 @@ _BORDER = re.compile(r"^={20,}$")
 _KILLED = re.compile(r"^(?:Memory cgroup o|O)ut of memory[^:]*: Kill")
 _TRACED = {ConsoleKind.BUG, ConsoleKind.LOCKDEP, ConsoleKind.SOFT_LOCKUP}
 """What ends with its first trace, where that has an end."""
-_VARIABLE = re.compile(r"0x[0-9a-f]+|pfn:[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{4,}\b|\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
+VARIABLE = re.compile(r"0x[0-9a-f]+|pfn:[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{4,}\b|\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
 _DIE = re.compile(r": [0-9a-f]{4,16} (?:ilc:\d )?\[#\d+\].*")
 # What a compiler makes of one function, and the tag of a BPF program: of this build only.
 _OF_BUILD = re.compile(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)(?:\.\d+)?)+$|(?<=^bpf_prog_)[0-9a-f]{16}_")
@@ -293,7 +293,7 @@ def _add(opened: _Open, text: str) -> bool:
 def _event(opened: _Open, life: int) -> ConsoleEvent:
     race = opened.title.startswith("KCSAN: ")  # its words name both functions, its traces come in any order
     functions = [] if race else telling([frame.partition("+")[0] for frame in opened.frames])
-    what = _VARIABLE.sub("N", "\n".join(filter(None, (_DIE.sub("", opened.title), opened.said))))
+    what = VARIABLE.sub("N", "\n".join(filter(None, (_DIE.sub("", opened.title), opened.said))))
     # Who asks for memory is reached by many ways, each of them the same leak.
     depth = _LEAK_FRAMES if opened.kind is ConsoleKind.LEAK else _FINGERPRINT_FRAMES
     named = list(dict.fromkeys(_OF_BUILD.sub("", name) for name in functions))[:depth]

@@ -73,15 +73,22 @@ def locked_run(session: Session, held: Claim) -> Run:
     Raises:
         FencedError: a newer attempt has been claimed.
     """
-    run = session.scalar(select(Run).where(Run.id == held.run_id).with_for_update())
+    again = {"populate_existing": True}  # what was read before the lock may be of yesterday
+    run = session.scalar(select(Run).where(Run.id == held.run_id).with_for_update().execution_options(**again))
     if run is None or run.newest_attempt != held.attempt:
         raise FencedError(f"attempt {held.attempt} of run {held.run_id} has been replaced")
     return run
 
 
 def close(session: Session, held: Claim, ending: str) -> None:
-    """Say how an attempt ended; a step that is open yet ended with it, for trouble of ours."""
+    """Say how an attempt ended; a step that is open yet ended with it, for trouble of ours.
+
+    What an attempt without results said first is not said any more.
+    """
     ending = storable(ending)
+    run = session.get_one(Run, held.run_id)
+    if run.results_attempt is None:
+        run.evidence = {key: value for key, value in run.evidence.items() if key != "first_verdict"}
     attempt = session.get_one(Attempt, (held.run_id, held.attempt))
     attempt.finished_at, attempt.ending = datetime.now(UTC), ending
     session.execute(

@@ -16,6 +16,7 @@ from app.domain.suites import origin
 from app.domain.verdict import Case, StepOutcome
 from app.services import attempts, judging
 from app.services.attempts import Claim
+from app.services.ignoring import ignored_now
 from app.services.records import clean_json
 
 PASSED = tuple(StepOutcome(step=step, outcome=Outcome.PASS) for step in judging.EXECUTED)
@@ -37,16 +38,20 @@ def say_first(session: Session, held: Claim, so_far: SoFar) -> None:
     Raises:
         FencedError: this attempt has been replaced.
     """
-    run = attempts.locked_run(session, held)
+    run = session.get_one(Run, held.run_id)
     baseline = None if run.baseline_id is None else session.get_one(Run, run.baseline_id)
     if baseline is None or baseline.results_attempt is None:
         return
     base = judging.facts_of(session, baseline, so_far.first)
+    patched = observe([counted(_through(so_far), run.files)])
+    failing = [key for key, seen in patched.items() if seen.failing]
     changes = compare(
         observe([base.results]),
-        observe([counted(_through(so_far), run.files)]),
+        patched,
         baseline_complete=base.complete,
         patched_complete=True,
+        not_built=(base.not_built, {}),
+        ignored=ignored_now(session, failing, tree=run.tree, profile=run.profile),
     )
     case = Case(
         label=session.get_one(Revision, run.revision_id).label,
@@ -61,6 +66,8 @@ def say_first(session: Session, held: Claim, so_far: SoFar) -> None:
     said = first_verdict(case, still=so_far.still)
     if said is not None:
         now = datetime.now(UTC)
+        # Locked no sooner: the results that come in meanwhile wait for it.
+        run = attempts.locked_run(session, held)
         took = (now - (run.started_at or now)).total_seconds()
         run.evidence = run.evidence | {
             "first_verdict": clean_json(

@@ -118,6 +118,7 @@ def renew(session: Session, run: Run, baseline: Run) -> None:
     values = {name: getattr(baseline, name) for name in (*INPUTS, "requested_by")}
     run.baseline_id = _replaced(session, baseline, values)
     run.results_attempt = None
+    run.evidence = {}
     run.state = RunState.QUEUED
     session.flush()
     enqueue(session, Task.EXECUTE, pool=run.pool, priority=Priority.RUN, run_id=run.id)

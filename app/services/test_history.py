@@ -18,6 +18,8 @@ from app.services.ignoring import in_force_for
 from app.services.precedents import WINDOW, histories
 
 MOST_SEEN = 400
+MOST_ORDINALS = 20
+"""Of a name that a suite gives to many tests, as many are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,8 @@ class OnBase:
 class InProfile:
     """What the test, or of several results of its name the one of that `ordinal`, did in one tree and profile.
 
-    `history` is what a judge reads: the newest MOST_RUNS results; `older` counts the others. `bases` have all of them,
-    the base seen last first.
+    `history` is what a judge reads: the newest MOST_RUNS results, those of `last` among them on the base seen last;
+    `older` counts the others, MOST_SEEN in all. `bases` have all of them, the base seen last first.
     """
 
     tree: str
@@ -52,6 +54,7 @@ class InProfile:
     ordinal: int
     history: History
     older: int
+    last: tuple[Seen, ...]
     bases: tuple[OnBase, ...]
 
 
@@ -74,7 +77,7 @@ class TestHistory:
 def load_history(session: Session, test: Test, *, now: datetime) -> TestHistory:
     """Return what a test did within the window that judges look at."""
     since = now - WINDOW
-    seen = on_unpatched(session, [test.id], since=since, most=MOST_SEEN)
+    seen = on_unpatched(session, [test.id], since=since, most=MOST_SEEN, ordinals=MOST_ORDINALS)
     by_profile: dict[tuple[str, str, int], list[Seen]] = defaultdict(list)
     for one in seen:
         by_profile[one.tree, one.profile, one.ref[1]].append(one)
@@ -92,11 +95,12 @@ def load_history(session: Session, test: Test, *, now: datetime) -> TestHistory:
 def flaky_on_base(
     session: Session, refs: Collection[TestRef], *, tree: str, profile: str, now: datetime
 ) -> dict[TestRef, History]:
-    """Return the history in a tree and profile, as a judge reads it, of those tests that are flaky there."""
+    """Return the history in a tree and profile of those tests that are flaky there, and were of late anywhere."""
     suspects = passed_and_failed(session, {test_id for test_id, _ in refs})
     if not suspects:
         return {}
-    found = histories(on_unpatched(session, suspects, since=now - WINDOW, tree=tree, profile=profile))
+    since = now - WINDOW
+    found = histories(on_unpatched(session, suspects, since=since, tree=tree, profile=profile, ordinals=MOST_ORDINALS))
     return {ref: found[ref] for ref in refs if ref in found and found[ref].flaky}
 
 
@@ -107,11 +111,14 @@ def _in_profile(tree: str, profile: str, ordinal: int, seen: Sequence[Seen]) -> 
     bases = [
         OnBase(commit=commit, prerequisites=len(first), seen=tuple(found)) for (commit, first), found in by_base.items()
     ]
+    bases.sort(key=lambda base: base.last.run_id, reverse=True)
+    newest = seen[-MOST_RUNS:]
     return InProfile(
         tree=tree,
         profile=profile,
         ordinal=ordinal,
-        history=histories(seen[-MOST_RUNS:])[seen[0].ref],
+        history=histories(newest)[seen[0].ref],
         older=max(0, len(seen) - MOST_RUNS),
-        bases=tuple(sorted(bases, key=lambda base: base.last.run_id, reverse=True)),
+        last=tuple(one for one in bases[0].seen if one in newest),
+        bases=tuple(bases),
     )

@@ -75,7 +75,9 @@ class HeadLikeGet:
                 ended = True
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        await self._app({**scope, "method": "GET"}, receive, without_content)
+        # A range is of GET alone (RFC 9110, 14.2).
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() not in {b"range", b"if-range"}]
+        await self._app({**scope, "method": "GET", "headers": headers}, receive, without_content)
 
 
 class BodyLimit:

@@ -10,14 +10,15 @@ from app.web.words import Statement, Tone
 def steadiness(history: TestHistory) -> Statement:
     """Say whether a test is steady, flaky or broken on unpatched trees of late; the worst tree and profile counts."""
     ran = [one for one in history.profiles if one.bases]
-    newest = [one.bases[0] for one in ran]
-    broken = [base for base in newest if base.failures == len(base.seen)]
+    broken = [one for one in ran if all(seen.outcome.failed for seen in one.last)]
     flaky = [one for one in ran if one.history.flaky]
     if not ran:
         return Statement(head="It has not run on an unpatched tree", rest=" in ninety days.", tone=Tone.QUIET)
     if broken:
-        bases = ", ".join(sorted({one.commit[:12] for one in broken}))
-        rest = f": it never passed on {bases}, in {plural(sum(len(one.seen) for one in broken), 'run')}."
+        bases = ", ".join(sorted({one.bases[0].commit[:12] for one in broken}))
+        runs = plural(sum(len(one.last) for one in broken), f"{_newest(broken)}run")
+        verb = "did not pass" if _newest(broken) else "never passed"
+        rest = f": it {verb} on {bases}, in {runs}."
         return Statement(head="Broken on the base", rest=rest, tone=Tone.WARN)
     if flaky:
         said = "; ".join(f"{one.history.words}, {_where(one)}" for one in flaky[:3])
@@ -32,5 +33,8 @@ def _where(one: InProfile) -> str:
 
 def _passed(ran: Sequence[InProfile]) -> str:
     runs = sum(one.history.runs for one in ran)
-    newest = "newest " if any(one.older for one in ran) else ""
-    return f"{'its only run' if runs == 1 else f'all {newest}{runs:,} runs'} of unpatched trees in ninety days"
+    return f"{'its only run' if runs == 1 else f'all {_newest(ran)}{runs:,} runs'} of unpatched trees in ninety days"
+
+
+def _newest(ran: Sequence[InProfile]) -> str:
+    return "newest " if any(one.older for one in ran) else ""

@@ -12,10 +12,11 @@ def event(
     frames: str = "",
     fingerprint: str = "x",
     kind: ConsoleKind = ConsoleKind.WARNING,
+    title: str = "",
 ) -> ConsoleEvent:
     return ConsoleEvent(
         kind=kind,
-        title="",
+        title=title,
         frames=tuple(f"{name}+0x1/0x9" for name in frames.split()),
         excerpt="",
         line=1,
@@ -59,6 +60,24 @@ def test_what_the_base_complains_of_as_well_is_known_though_a_function_on_the_wa
     now: ConsoleEvent, known: bool
 ) -> None:
     assert (unknown([now], [event(frames=OF_BASE, fingerprint="base")]) == ()) is known
+
+
+@pytest.mark.parametrize(
+    ("title", "known"),
+    [
+        ("WARNING: kernel/bpf/verifier.c:2731 in frob_anew: verifier bug: A", True),
+        ("WARNING: kernel/bpf/verifier.c:2702 in frob_anew: verifier bug: B", False),
+        ("KASAN: use-after-free in frob_anew", False),
+    ],
+)
+def test_another_complaint_on_a_way_that_the_base_knows_is_another(title: str, known: bool) -> None:
+    base = event(
+        frames="frob do_check map_frob bpf_check bpf_prog_load",
+        fingerprint="base",
+        title="WARNING: kernel/bpf/verifier.c:2702 in frob: verifier bug: A",
+    )
+    now = event(frames="frob_anew do_check map_frob bpf_check bpf_prog_load", title=title)
+    assert (unknown([now], [base]) == ()) is known
 
 
 @pytest.mark.parametrize(

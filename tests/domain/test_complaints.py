@@ -21,6 +21,11 @@ LOCKDEP, OOPS, BUG, STALL = ConsoleKind.LOCKDEP, ConsoleKind.OOPS, ConsoleKind.B
         ("INFO: task my prog:91 blocked for more than 122 seconds.", ConsoleKind.HUNG_TASK, "task my prog"),
         ("INFO: task a:b:9 blocked in I/O wait for more than 122 seconds.", ConsoleKind.HUNG_TASK, "task a:b"),
         ("NMI watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [a:1]", ConsoleKind.SOFT_LOCKUP, "soft lockup"),
+        (
+            "watchdog: CPU 3 self-detected hard LOCKUP @ plpar_hcall_norets+0x1c/0x28",
+            ConsoleKind.HARD_LOCKUP,
+            "hard LOCKUP",
+        ),
         ("watchdog: CPU1: Watchdog detected hard LOCKUP on cpu 1", ConsoleKind.HARD_LOCKUP, "hard LOCKUP"),
         ("watchdog: CPU 3 Hard LOCKUP", ConsoleKind.HARD_LOCKUP, "Hard LOCKUP"),
         (

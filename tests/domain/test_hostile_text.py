@@ -90,6 +90,8 @@ NASTY = [
     repeated("INFO: task :" + "1:" * 400 + "\n"),
     repeated("BUG a (Tainted: " + ") :" * 300 + "\n"),
     "BUG: x\n" + repeated(" f+0x1/0x2 " + "a:1 (a) [a] " * 70 + "!\n"),
+    "BUG: x\n" + repeated(" f+0x1/0x2" + " [x:1 [y]" * 90 + " !\n"),
+    "BUG: x\n" + repeated("sysvec_" * 300 + "+0x1/0x2\n"),
     repeated("Krnl PSW : " + "0" * 480 + " " + "0" * 480 + "+0x\n"),
     repeated("#1/1 a:OK\n"),
     repeated("#1/p a Failed to load " + "Failed to load " * 100 + "\n"),

@@ -180,3 +180,9 @@ async def test_head_is_get_without_the_content(site: Site, path: str) -> None:
     assert head.headers == get.headers
     assert head.content == b""
     assert get.content
+
+
+async def test_a_range_is_nothing_to_head(site: Site) -> None:
+    async with site.client() as client:
+        head = await client.head("/series/1/mbox", headers={"range": "bytes=0-9"})
+    assert head.status_code == 200

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db.queries.history import MOST_RUNS
+from app.db.queries.history import MOST_RUNS, on_unpatched
 from app.domain.outcome import Outcome
+from app.services.test_history import MOST_ORDINALS
 from tests import factories as make
 from tests.example import FLAKY, ITER
 from tests.factories import NOW
@@ -110,6 +111,38 @@ async def test_what_a_judge_does_not_look_at_is_counted_apart(own_site: Site, st
     page = await shape(own_site, f"/tests/{test}")
     assert f"Steady: it passed in all newest {MOST_RUNS} runs of unpatched trees in ninety days." in page.words
     assert "2 older results left out" in page.words
+
+
+async def test_what_failed_whenever_it_ran_of_late_is_not_steady(own_site: Site, stored: Session) -> None:
+    for number in range(MOST_RUNS + 40):
+        word = Outcome.PASS if number < 40 else Outcome.FAIL
+        make.add_results(stored, make.add_run(stored, base_commit="e" * 40), {"sunk": word})
+    stored.commit()
+    page = await shape(own_site, f"/tests/{make.known_test(stored, 'sunk').id}")
+    assert f"Broken on the base: it did not pass on eeeeeeeeeeee, in {MOST_RUNS} newest runs." in page.words
+
+
+async def test_a_name_of_very_many_results_has_the_first_of_them_shown(own_site: Site, stored: Session) -> None:
+    run = make.add_run(stored)
+    for number in range(MOST_ORDINALS + 5):
+        make.add_results(stored, run, {"many": Outcome.PASS}, ordinal=number)
+    stored.commit()
+    found = (await got(own_site, f"/tests/{make.known_test(stored, 'many').id}/history"))["unpatched"]
+    assert [one["ordinal"] for one in found] == list(range(MOST_ORDINALS))
+
+
+async def test_the_newest_of_each_profile_count_whatever_runs_more_often(own_site: Site, stored: Session) -> None:
+    make.add_results(stored, make.add_run(stored, profile="bpf-full"), {"rare": Outcome.FAIL})
+    for _ in range(3):
+        make.add_results(stored, make.add_run(stored), {"rare": Outcome.PASS})
+    stored.commit()
+    test = make.known_test(stored, "rare").id
+    newest = on_unpatched(stored, [test], since=NOW - timedelta(days=9999), most=2)
+    assert [(one.profile, one.outcome) for one in newest] == [
+        ("bpf-full", Outcome.FAIL),
+        ("bpf-quick", Outcome.PASS),
+        ("bpf-quick", Outcome.PASS),
+    ]
 
 
 async def test_broken_on_an_older_base_is_not_flaky_in_the_matrix(own_site: Site, stored: Session) -> None:

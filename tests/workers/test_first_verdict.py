@@ -2,14 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.db.models import Run
+from app.db.models import Ignore, Run
 from app.domain.outcome import Verdict
 from tests.workers.doubles import ScriptedBuilder, ScriptedMachine
-from tests.workers.house import House
-from workers.ports import Boot, Image
+from tests.workers.house import House, plain_script
+from workers.ports import Boot, Ending, Image
 
 pytestmark = pytest.mark.anyio
 BAD = ("line_3;", "line_3_bad;")
@@ -17,10 +18,15 @@ FINE = ("line_3;", "line_3_fine;")
 
 
 class FirstBuilder(ScriptedBuilder):
-    """Images with one test that comes before the other."""
+    """Images with one test that comes before the other; `base_lacks` is not built of the base."""
+
+    base_lacks = ""
 
     async def build(self, *given, **more) -> Image:
         image = replace(await super().build(*given, **more), first=("bpf_iter",))
+        if self.base_lacks and "bad" not in self.texts[image.key]:
+            tests = tuple(test for test in image.tests if test != self.base_lacks)
+            image = replace(image, tests=tests, not_built=((self.base_lacks, "it does not build"),), first=())
         self.images[image.key] = image
         return image
 
@@ -81,3 +87,40 @@ async def test_a_first_failure_is_no_accusation_yet(house):
         "blamed. Still to come: log_buf."
     )
     assert run.verdict is Verdict.REGRESSED
+
+
+async def test_what_the_last_verdict_does_not_hold_against_a_series_the_first_does_not_either(house):
+    house.builder.base_lacks = "bpf_iter"
+    await house.track(house.posted(1, BAD))
+    run = house.run("v1")
+    assert run.verdict is Verdict.CLEAN
+    assert run.evidence["first_verdict"]["sentence"].startswith("So far v1 is clean.")
+
+
+async def test_a_failure_that_is_ignored_is_none_at_first_either(house):
+    now = datetime.now(UTC)
+    with house.sessions.begin() as session:
+        entry = {"pattern": "bpf_iter", "reason": "slow", "owner": "ann", "created_by": "ann"}
+        session.add(Ignore(**entry, expires_at=now + timedelta(days=1)))
+    await house.track(house.posted(1, BAD))
+    assert house.run("v1").evidence["first_verdict"]["sentence"].startswith("So far v1 is clean.")
+
+
+async def test_what_an_attempt_without_results_said_first_is_not_said_any_more(house):
+    times = []
+
+    def fails_once(source, tests, count):
+        lines, ending = plain_script(source, tests, count)
+        if "fine" in source:
+            times.append(count)
+            return lines, Ending.TIME_LIMIT if len(times) == 1 else ending
+        return lines, ending
+
+    house.machine.script = fails_once
+    await house.track(house.posted(1, FINE))
+    run = house.run("v1")
+    assert len(times) == 2
+    assert run.evidence["first_verdict"]["attempt"] == run.results_attempt == 2
+    said = [one for one in house.machine.seen if one]
+    assert len(said) == 2
+    assert house.machine.seen[house.machine.seen.index(said[0]) + 1] is None

@@ -33,6 +33,8 @@ from workers.ports import Checkout, Image, Sink
 COMPLETE = "complete.json"
 GUEST = "guest"
 ROUNDS = 3
+MOST_OUTPUT = 16 * 1024**2
+"""Of what `make -k` says, the last bytes are read: its closing lines are there."""
 
 # modules beside bzImage: the selftests' module wants Module.symvers.
 KERNEL = """
@@ -337,8 +339,17 @@ async def build_selftests(job: Workshop, base: BaseBuilt, planned: Planned, befo
 async def _unable(job: Workshop, base: BaseBuilt, planned: Planned) -> dict[str, str]:
     """Return the tests that do not build for want of a tool that is new enough, each with the reason."""
     output = bytearray()
-    await make_selftests(replace(job, log=output.extend), planned, planned.kept, keep_going=True)
-    return selftests.unable(planned.index, selftests.failures(bytes(output)), base.facts.tools)
+
+    def sink(data: bytes) -> None:
+        output.extend(data)
+        if len(output) > 2 * MOST_OUTPUT:
+            del output[:-MOST_OUTPUT]
+
+    await make_selftests(replace(job, log=sink), planned, planned.kept, keep_going=True)
+    failed = await asyncio.to_thread(selftests.failures, bytes(output))
+    had = {program for program, said in failed.said.items() if selftests.had(base.output, base.scratch, program, said)}
+    said = {program: said for program, said in failed.said.items() if program not in had}
+    return selftests.unable(planned.index, replace(failed, said=said), base.facts.tools)
 
 
 async def _from_nothing(job: Workshop, planned: Planned, how: str) -> None:

@@ -80,11 +80,15 @@ cp {OBJECTS}/.config /build/image/config
 cp {OBJECTS}/vmlinux /build/image/vmlinux
 """
 
-_SAID = re.compile(rb"^progs/([\w.-]+)\.c:\d+:\d+: error: (.{1,200})", re.MULTILINE)
-_SUITE_FAILED = re.compile(
-    rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?/(test_verifier|test_maps|veristat)(?:\.o)?\] Error", re.MULTILINE
-)
-_FAILED = re.compile(rb"^make(?:\[\d+\])?: \*\*\* \[[^\]]*?([\w.-]+)\.(test\.o|bpf\.o|skel\.h)\] Error", re.MULTILINE)
+MOST_NAME = 300
+_SAID = re.compile(rb"^progs/([\w.-]{1,255})\.c:\d+:\d+: error: (.{1,200})", re.MULTILINE)
+# Read with these only when a line of make was found, so that a line of a megabyte, hostile as it may be, costs nothing.
+_STOPPED = re.compile(rb"^make(?:\[\d{1,3}\])?: \*\*\* \[([^\]\n]{1,4096})\] Error", re.MULTILINE)
+_SUITE = re.compile(rb"/(test_verifier|test_maps|veristat)(?:\.o)?$")
+_PART = re.compile(rb"([\w.-]{1,255})\.(test\.o|bpf\.o|skel\.h)$")
+
+
+_QUOTED = re.compile(r"'(\w+)'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +113,14 @@ def failures(output: bytes) -> Failures:
     """Read make's closing lines, such as `make: *** [Makefile:661: /build/selftests/x.test.o] Error 1`."""
     tests: set[str] = set()
     programs: set[str] = set()
-    for stem, kind in _FAILED.findall(output):
-        (tests if kind == b"test.o" else programs).add(stem.decode())
-    suites = frozenset(name.decode() for name in _SUITE_FAILED.findall(output))
+    suites: set[str] = set()
+    for target in _STOPPED.findall(output):
+        if suite := _SUITE.search(target):
+            suites.add(suite[1].decode())
+        elif part := _PART.search(target[-MOST_NAME:]):
+            (tests if part[2] == b"test.o" else programs).add(part[1].decode())
     said = {stem.decode(): text.decode(errors="replace") for stem, text in reversed(_SAID.findall(output))}
-    return Failures(tests=frozenset(tests), programs=frozenset(programs), suites=suites, said=said)
+    return Failures(tests=frozenset(tests), programs=frozenset(programs), suites=frozenset(suites), said=said)
 
 
 def left_out(output: Path, kept: Iterable[str], suites: Iterable[Suite]) -> Failures:
@@ -157,6 +164,20 @@ def without(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dic
         elif name.removesuffix(".c") in failed.tests:
             broken |= dict.fromkeys(file.tests, f"prog_tests/{name} does not build on the base")
     return broken
+
+
+def had(output: Path, scratch: Path, program: str, said: str) -> bool:
+    """Whether the base's selftests, made into `output` of `scratch`, had what a program of theirs now lacks.
+
+    It was made with the same tools, and its source says the words that the compiler quotes: no tool is too old for it.
+    """
+    quoted = _QUOTED.search(said)
+    if quoted is None or not (output / f"{program}.bpf.o").exists():
+        return False
+    try:
+        return quoted[1] in (scratch / "progs" / f"{program}.c").read_text(errors="replace")
+    except FileNotFoundError:
+        return False
 
 
 def unable(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dict[str, str]:

@@ -112,15 +112,18 @@ class Confirmer:
         named = {test for one in events for test in (one.perhaps, one.test)}
         alone = tuple(test for test in of_run if test in named)
         ways = [(alone, USUAL_RUNS), (of_run, 1)]
-        wanted, came = {event.fingerprint for event in events}, set[str]()
-        for tests, times in ways if alone and None not in {one.test for one in events} else ways[1:]:
-            found = await self._looks(image, tests, 1, again.looks)
-            if wanted & found:
-                found |= await self._looks(image, tests, times - 1, again.looks)
-            came |= wanted & found
-            if came == wanted:
+        wanted = {event.fingerprint for event in events}
+        of_base = []
+        for way in ways if alone and None not in {one.test for one in events} else ways[1:]:
+            tests, times = way
+            found = wanted & await self._looks(image, tests, 1, again.looks)
+            if found:
+                found |= wanted & await self._looks(image, tests, times - 1, again.looks)
+                of_base.append(way)
+            wanted -= found
+            if not wanted:
                 break
-        if came:
+        for tests, times in of_base:
             await self._looks(await self._image(baseline, patched=False), tests, times, again.base_looks)
 
     async def _looks(self, image: Image, tests: Sequence[str], times: int, looks: list[Look]) -> set[str]:

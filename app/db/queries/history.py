@@ -48,10 +48,15 @@ def on_unpatched(
     tree: str | None = None,
     profile: str | None = None,
     most: int = MOST_RUNS,
+    ordinals: int | None = None,
 ) -> Sequence[Seen]:
-    """Return what some tests did on unpatched trees since then, the oldest first: of each the newest `most` results."""
+    """Return what some tests did on unpatched trees since then, the oldest first.
+
+    Of each in each tree and profile the newest `most` results, and of many of one name the first `ordinals`.
+    """
     newest = func.row_number().over(
-        partition_by=(Result.test_id, Result.ordinal), order_by=(Run.id.desc(), Result.attempt.desc(), Result.boot)
+        partition_by=(Result.test_id, Result.ordinal, Run.tree, Run.profile),
+        order_by=(Run.id.desc(), Result.attempt.desc(), Result.boot),
     )
     rows = (
         select(*_OF_RESULT, *_OF_RUN, newest.label("age"))
@@ -63,6 +68,8 @@ def on_unpatched(
             Run.created_at >= since,
         )
     )
+    if ordinals is not None:
+        rows = rows.where(Result.ordinal < ordinals)
     if tree is not None:
         rows = rows.where(Run.tree == tree)
     if profile is not None:

@@ -12,14 +12,16 @@ from app.db.models import Change, Revision, Run, RunState, Series, Step
 from app.db.queries.paging import Page, Window, paginate
 from app.domain.outcome import ChangeClass, Verdict
 
-_OF_EACH_TEST = ("reasons", "weighed", "ran")
+_OF_EACH_TEST = ("reasons", "weighed", "ran", "since")
 _GIST = Run.evidence.op("-", return_type=JSONB)(cast(_OF_EACH_TEST, ARRAY(Text))).op("||", return_type=JSONB)(
     func.jsonb_build_object(
         "reasons", func.jsonb_path_query_array(Run.evidence, cast("$.reasons[*] ? (@.key == null)", JSONPATH))
     )
 )
 """The evidence without what there is one of for each test that failed; of the reasons those that are about none."""
-IN_SHORT = (with_expression(Run.gist, _GIST), defer(Run.evidence), defer(Run.selection), defer(Run.files))
+WITHOUT_EVIDENCE = (defer(Run.evidence), defer(Run.selection), defer(Run.files))
+"""How a query loads many runs of which only the verdict is asked."""
+IN_SHORT = (with_expression(Run.gist, _GIST), *WITHOUT_EVIDENCE)
 """How a query loads many runs."""
 
 
@@ -132,7 +134,7 @@ def uses_of_baseline(session: Session, run_id: int, limit: int = 100) -> Sequenc
         .join(Revision, Revision.id == Run.revision_id)
         .join(Series, Series.id == Revision.series_id)
         .where(Run.baseline_id == run_id)
-        .options(*IN_SHORT)
+        .options(*WITHOUT_EVIDENCE)
         .order_by(Run.id.desc())
         .limit(limit)
     )

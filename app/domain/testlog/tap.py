@@ -90,7 +90,7 @@ class TapParser(SuiteParser):
             else:
                 if self._program and line.startswith(b"# "):
                     results += self._of(self._program, self._program.parser.take([line[2:]], offset + 2))
-                self._other(line)
+                results += self._other(line)
                 self._log.extend([line])
                 self._since.extend([line])
             offset += line_size(line)
@@ -104,8 +104,8 @@ class TapParser(SuiteParser):
         rest = [] if self.complete else self._log.lines()
         return SuiteEnd(results=tuple(results), summary=self._summary(rest))
 
-    def _other(self, line: bytes) -> None:
-        """Read a line that says what is to come, or that nothing more is."""
+    def _other(self, line: bytes) -> list[TestResult]:
+        """Read a line that says what is to come, or that nothing more is; return what was held back before it."""
         if line.startswith(b"1..") and (plan := _PLAN.match(text_of(line))):
             self._planned = (self._planned or 0) + int(plan[1])
         elif line.startswith(b"Bail out!"):
@@ -117,8 +117,12 @@ class TapParser(SuiteParser):
             depth = _depth(begun["indent"]) + (begun["runner"] is not None)
             self._close_from(depth)
             self._begun[depth] = name = _name(begun["name"] or begun["runner"], None)
-            program = _PROGRAMS.get(name.rpartition("/")[2].partition("-")[0]) if begun["runner"] else None
-            self._program = _Program(name, program()) if program else None
+            if begun["runner"]:
+                left = self._left()
+                program = _PROGRAMS.get(name.rpartition("/")[2].partition("-")[0])
+                self._program = _Program(name, program()) if program else None
+                return left
+        return []
 
     def _of(self, program: _Program, found: Iterable[TestResult]) -> list[TestResult]:
         """Record what a program reported as nested results of its own."""

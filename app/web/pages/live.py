@@ -97,7 +97,7 @@ async def follow_run(run_id: Id, request: Request, sessions: SessionFactory) -> 
         told = (table, _so_far(glance, now), glance.said_first)
         if glance.text or glance.fresh or told != before:
             data = templates.get_template("runs/_live.html").render(
-                glance=glance, moved=told[0] != before[0], so_far=told[1], now=now
+                glance=glance, moved=told[0] != before[0], so_far=told[1], said=told[2] != before[2], now=now
             )
             before, cursor = told, glance.cursor
             yield ServerSentEvent(raw_data=data, id=str(cursor))

@@ -293,3 +293,11 @@ def test_pieces_of_any_size_read_alike(suite: str, data: bytes, draw: st.DataObj
     size = draw.draw(st.integers(1, 300))
     whole = b"\n".join(lines)
     assert read(parser_for(suite), whole, size) == read(parser_for(suite), whole)
+
+
+def test_a_program_that_a_second_one_interrupts_loses_no_failure():
+    said = "# selftests: bpf: test_verifier\n# #1/p good OK\n# #2/p bad FAIL\n# Unexpected success to load!\n{}"
+    for line in ("# # Subtest: x\n", "# selftests: bpf: test_tag\n"):
+        text = said.format(line) + "not ok 1 selftests: bpf: test_verifier\n"
+        found = dict(outcomes(read(TapParser(), text.encode())[0]))
+        assert [word for name, word in found.items() if name.endswith("bad/p")] == [Outcome.FAIL], line

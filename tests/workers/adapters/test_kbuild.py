@@ -281,6 +281,18 @@ async def test_series_is_not_blamed_for_a_pahole_that_is_too_old_for_its_kfuncs(
         await yard.build("new", changes)
 
 
+async def test_series_that_takes_away_what_a_program_calls_is_not_excused_by_an_old_pahole(yard, tools):
+    yard.builder._toolchain = {**tools, "pahole": "1.24"}
+    header, program = f"{BPF}/progs/helper.h", f"{BPF}/progs/good.c"
+    yard.upstream.write(header, "static inline int bpf_helper(void) { return 1; }\n")
+    yard.upstream.write(program, '#include "helper.h"\nint good(void)\n{\n\treturn bpf_helper();\n}\n')
+    yard.upstream.commit("a helper")
+    image, _ = await yard.build("base")
+    assert image.tests == ("good",)
+    with pytest.raises(BuildFailedError):
+        await yard.build("without", {header: "static inline int bpf_renamed(void) { return 1; }\n"})
+
+
 async def test_series_is_blamed_for_its_own_errors_only(yard):
     with pytest.raises(BuildFailedError) as caught:
         await yard.build("kernel", {"core.c": "not C\n"})

@@ -1,6 +1,8 @@
+import time
+
 from app.domain.plan import Wanted, select
 from app.domain.selftests_index import index_tree
-from workers.adapters.selftests import Failures, failures, kept, name_of, without, write_lists
+from workers.adapters.selftests import Failures, failures, had, kept, name_of, without, write_lists
 
 TEXTS = {
     "Makefile": "LSKELS := light.c\n",
@@ -29,6 +31,27 @@ def test_makes_last_words_name_what_could_not_be_made():
     said = {"two": "unknown type name 'x'"}
     assert failures(LOG) == Failures(tests=frozenset({"plain"}), programs=frozenset({"two"}), said=said)
     assert failures(b"") == Failures(tests=frozenset(), programs=frozenset())
+
+
+def test_a_line_of_makes_that_does_not_end_is_read_in_bounded_time():
+    """What is read was written by the build of a hostile tree."""
+    nasty = b"make: *** [" + b"a" * 2_000_000 + b"\nmake: *** [" + b"a.test.o" * 200_000 + b"] Error 1\n"
+    nasty += b"make: *** [\nnext/two.bpf.o] Error 1\n"
+    started = time.process_time()
+    assert not failures(nasty).any
+    assert time.process_time() - started < 2
+
+
+def test_what_the_base_had_and_a_program_now_lacks_is_no_tools_fault(tmp_path):
+    said = "call to undeclared function 'bpf_frob'; ISO C99 and later do not support"
+    (tmp_path / "progs").mkdir()
+    assert not had(tmp_path, tmp_path, "one", said)
+    (tmp_path / "one.bpf.o").touch()
+    assert not had(tmp_path, tmp_path, "one", said)
+    (tmp_path / "progs" / "one.c").write_text("int x = bpf_frob();\n")
+    assert had(tmp_path, tmp_path, "one", said)
+    assert not had(tmp_path, tmp_path, "one", said.replace("frob", "twist"))
+    assert not had(tmp_path, tmp_path, "one", "no such thing")
 
 
 def test_tests_go_with_what_they_need():
