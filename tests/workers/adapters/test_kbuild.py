@@ -285,12 +285,15 @@ async def test_series_that_takes_away_what_a_program_calls_is_not_excused_by_an_
     yard.builder._toolchain = {**tools, "pahole": "1.24"}
     header, program = f"{BPF}/progs/helper.h", f"{BPF}/progs/good.c"
     yard.upstream.write(header, "static inline int bpf_helper(void) { return 1; }\n")
-    yard.upstream.write(program, '#include "helper.h"\nint good(void)\n{\n\treturn bpf_helper();\n}\n')
-    yard.upstream.commit("a helper")
+    text = '#include "helper.h"\nint good(void)\n{\n\treturn bpf_helper();\n}\n'
+    yard.upstream.write(program, text)
+    yard.base = yard.upstream.commit("a helper")
+    yard.tree = yard.tree.model_copy(update={"ref": yard.base})
     image, _ = await yard.build("base")
     assert image.tests == ("good",)
     with pytest.raises(BuildFailedError):
-        await yard.build("without", {header: "static inline int bpf_renamed(void) { return 1; }\n"})
+        renamed = "static inline int bpf_renamed(void) { return 1; }\n"
+        await yard.build("without", {header: renamed, program: f"{text}/* touched */\n"})
 
 
 async def test_series_is_blamed_for_its_own_errors_only(yard):
