@@ -291,8 +291,8 @@ async def test_series_that_takes_away_what_a_program_calls_is_not_excused_by_an_
     yard.tree = yard.tree.model_copy(update={"ref": yard.base})
     image, _ = await yard.build("base")
     assert image.tests == ("good",)
+    renamed = "static inline int bpf_renamed(void) { return 1; }\n"
     with pytest.raises(BuildFailedError):
-        renamed = "static inline int bpf_renamed(void) { return 1; }\n"
         await yard.build("without", {header: renamed, program: f"{text}/* touched */\n"})
 
 
