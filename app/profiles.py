@@ -33,7 +33,7 @@ SHIPPED: Mapping[str, Mapping[str, Any]] = {
         "everything": True,
         "memory_mb": 6144,
         "boot_timeout": "PT5M",
-        "silence_timeout": "PT10M",
+        "silence_timeout": "PT20M",
         "test_timeout": "PT6H",
         "build_timeout": "PT3H",
     },

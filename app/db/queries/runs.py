@@ -113,6 +113,11 @@ def get_run(session: Session, run_id: int) -> Run | None:
     )
 
 
+def get_in_short(session: Session, run_id: int) -> Run | None:
+    """Return one run with its steps, and the gist of its evidence: what those who follow it ask for each second."""
+    return session.get(Run, run_id, options=(selectinload(Run.steps), *IN_SHORT))
+
+
 def get_step(session: Session, step_id: int) -> Step | None:
     """Return one step."""
     return session.get(Step, step_id)

@@ -14,7 +14,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.db.models import Run, RunState
 from app.db.queries import logs as log_queries
 from app.db.queries.patch_trials import open_checks
-from app.db.queries.runs import get_run
+from app.db.queries.runs import get_in_short
 from app.db.session import Sessions
 from app.web.evidence import said_first
 from app.web.pages.run_parts import StepRow, step_rows
@@ -111,7 +111,7 @@ async def follow_run(run_id: Id, request: Request, sessions: SessionFactory) -> 
 def look(sessions: Sessions, run_id: int, cursor: Cursor) -> Glance | None:
     """Return what is new since `cursor`; None where there is no such run."""
     with sessions() as session:
-        run = get_run(session, run_id)
+        run = get_in_short(session, run_id)
         if run is None:
             return None
         trying = bool(open_checks(session, [run_id]))
@@ -136,7 +136,7 @@ def _glance(
 ) -> Glance:
     return Glance(
         rows=step_rows(run.steps, []),
-        said_first=said_first(run.evidence),
+        said_first=said_first(run.told),
         cursor=cursor,
         text=log_text(data),
         fresh=fresh,
