@@ -14,13 +14,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
 from rich.console import Console
 
 from tests.harms.catalogue import HARMS
-from tests.harms.judging import first_bad, surprises
+from tests.harms.judging import first_bad, shown, surprises
 from tests.harms.nulls import nulls
 from tests.harms.posting import post
 from tests.harms.running import Court, Judged, base_texts, court, mails_of
@@ -48,7 +49,9 @@ async def run(harms: Sequence[Harm], *, with_nulls: bool, keep: Path | None) -> 
         async with _court(ways, keep) as there:
             for harm in (one for one in harms if _ways(one) == ways):
                 try:
-                    judged = await there.judged(harm.name, await mails_of(harm), runs=harm.runs)
+                    judged = await there.judged(
+                        harm.name, await mails_of(harm), runs=harm.runs, seen=partial(shown, harm.expected)
+                    )
                 except TROUBLE as error:
                     console.print(f"WRONG {harm.name}: {type(error).__name__}: {error}", style="red", markup=False)
                     wrong += 1

@@ -49,6 +49,11 @@ def findings(judged: Judged) -> list[dict[str, Any]]:
     return (judged.verdict.get("patches") or {}).get("findings", [])
 
 
+def shown(expected: Expected, runs: Sequence[Judged]) -> bool:
+    """Tell whether each class that is expected was seen in one of the runs."""
+    return not [*_classes(expected, runs)]
+
+
 def _classes(expected: Expected, runs: Sequence[Judged]) -> Iterator[str]:
     """A class has to be seen in one of the runs at least: what happens at random need not happen in each."""
     for test, cls in expected.classes.items():

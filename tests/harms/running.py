@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import mailbox
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from workers.adapters.git import Trees
 
 POLL_S = 1.0
 PATIENCE_S = 3600
+MOST_TIMES = 3
+"""Of what fails one time in three, one series of 130 sees nothing in three times four runs."""
 _UNDER_WAY = text("SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')")
 
 
@@ -53,15 +55,25 @@ class Court:
         self._world = world
         self._client = client
 
-    async def judged(self, name: str, mails: Sequence[bytes], *, runs: int = 1) -> list[Judged]:
-        """Post a series and have it tracked; return what came of each run, when all has come to rest."""
+    async def judged(
+        self,
+        name: str,
+        mails: Sequence[bytes],
+        *,
+        runs: int = 1,
+        seen: Callable[[Sequence[Judged]], bool] = lambda _: True,
+    ) -> list[Judged]:
+        """Post a series and have it tracked; return what came of each run, when all has come to rest.
+
+        What happens at random may not have been `seen` in so many `runs`: then it is run again, MOST_TIMES as often.
+        """
         self._world.archive.add(*mails)
         started = time.monotonic()
         await self._post("/threads", {"reference": message_id(name, 0)})
         await at_rest(self._world)
         revision = await self._revision(message_id(name, 0))
         done = [await self._judged(revision, time.monotonic() - started)]
-        for _ in range(runs - 1):
+        while len(done) < runs or (1 < runs <= len(done) < MOST_TIMES * runs and not seen(done)):
             started = time.monotonic()
             await self._post(f"/revisions/{revision}/runs", {})
             await at_rest(self._world)

@@ -64,7 +64,7 @@ class Harm:
     `first` are patches that the series says it needs: they are posted before it, as a series of their own, and so are
     in its baseline as well. `config` names fragments of kernel configuration that it has to be tested with besides the
     profile's own; `patches` says what has to be done with each patch on its own, as in a profile. `runs` is how often
-    it is run, for what happens at random.
+    it is run at least, for what happens at random.
     """
 
     name: str

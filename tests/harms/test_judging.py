@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harms.judging import surprises
+from tests.harms.judging import shown, surprises
 from tests.harms.running import Judged
 from tests.harms.series import Expected
 
@@ -57,5 +57,6 @@ def test_a_class_has_to_be_seen_in_one_of_several_runs():
     calm, shaken = judged("clean", ()), judged("clean", (), changes=seen)
     assert surprises(flaky, [calm, shaken, calm]) == []
     assert surprises(flaky, [calm, calm]) == ["bloom is unchanged, not flaky"]
+    assert (shown(flaky, [calm, calm]), shown(flaky, [calm, shaken])) == (False, True)
     blamed = judged("regressed", [BLAMED | {"name": "bloom"}], changes=seen)
     assert [one.partition(":")[0] for one in surprises(flaky, [calm, blamed])] == ["run 2", "run 2"]
