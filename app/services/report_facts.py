@@ -65,6 +65,8 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
     of_class: dict[ChangeClass, list[tuple[str, str]]] = defaultdict(list)
     for one in changes_of_class(session, run.id, excused):
         of_class[one.kind].append((str(_key(one)), one.reason or ""))
+    gone = dict.fromkeys(name for name, _ in of_class[ChangeClass.DISAPPEARED])
+    not_built = [(one["test"], one.get("reason") or "") for one in evidence.get("not_built", [])]
     return Tested(
         patches=revision.total,
         tree=run.tree,
@@ -75,9 +77,9 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
         toolchain=run.toolchain,
         accelerator=evidence.get("accelerator", ""),
         compared=Counts(**evidence.get("counts", {})).compared,
-        not_built=tuple((one["test"], one.get("reason") or "") for one in evidence.get("not_built", [])),
+        not_built=tuple(one for one in not_built if one[0] not in gone),
         not_run=tuple(name for name, _ in of_class[ChangeClass.NOT_RUN]),
-        disappeared=tuple(name for name, _ in of_class[ChangeClass.DISAPPEARED]),
+        disappeared=tuple(gone),
         flaky=tuple(of_class[ChangeClass.FLAKY]),
         ignored=tuple(of_class[ChangeClass.IGNORED]),
         first=tuple(_first(run)),

@@ -219,7 +219,10 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
     evidence = {
         "accelerator": "tcg",
         "counts": COUNTS,
-        "not_built": [{"test": "bpf_attr_size", "reason": "its BPF program is not in the tree"}],
+        "not_built": [
+            {"test": "bpf_attr_size", "reason": "its BPF program is not in the tree"},
+            {"test": "gone", "reason": "not in this tree", "absent": True},
+        ],
         "reasons": [
             {
                 "text": "bpf_iter/ksym (regression; ...)",
@@ -262,6 +265,7 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
         "'./test_progs -a bpf_iter/ksym -a ringcount/new; echo b >/proc/sysrq-trigger'\n",
     ):
         assert said in report.body, report.body
+    assert "not in this tree" not in report.body
 
 
 @pytest.mark.parametrize(
