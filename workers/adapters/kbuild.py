@@ -347,8 +347,7 @@ async def _unable(job: Workshop, base: BaseBuilt, planned: Planned) -> dict[str,
 
     await make_selftests(replace(job, log=sink), planned, planned.kept, keep_going=True)
     failed = await asyncio.to_thread(selftests.failures, bytes(output))
-    had = {program for program, said in failed.said.items() if selftests.had(base.output, base.scratch, program, said)}
-    said = {program: said for program, said in failed.said.items() if program not in had}
+    said = {program: words for program, words in failed.said.items() if not selftests.had(base.scratch, words)}
     return selftests.unable(planned.index, replace(failed, said=said), base.facts.tools)
 
 

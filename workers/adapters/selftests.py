@@ -166,18 +166,19 @@ def without(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dic
     return broken
 
 
-def had(output: Path, scratch: Path, program: str, said: str) -> bool:
-    """Whether the base's selftests, made into `output` of `scratch`, had what a program of theirs now lacks.
+def had(scratch: Path, said: str) -> bool:
+    """Whether the base's selftests (`scratch`) define what a program now lacks: no tool is too old for that.
 
-    It was made with the same tools, and its source says the words that the compiler quotes: no tool is too old for it.
+    A kfunc that they declare only is not defined there: a series may well leave that to vmlinux.h.
     """
     quoted = _QUOTED.search(said)
-    if quoted is None or not (output / f"{program}.bpf.o").exists():
+    if quoted is None:
         return False
-    try:
-        return quoted[1] in (scratch / "progs" / f"{program}.c").read_text(errors="replace")
-    except FileNotFoundError:
-        return False
+    name = re.escape(quoted[1])
+    # Both ways to define a function for a program: a macro, and a body, inline or not, in a header or a program.
+    defines = re.compile(rf"^#\s*define\s+{name}\b|\b{name}\s*\((?:[^;{{}}()]|\([^()]*\))*\)\s*\{{", re.MULTILINE)
+    sources = [path for pattern in ("*.h", "progs/*.[ch]") for path in scratch.glob(pattern)]
+    return any(defines.search(path.read_text(errors="replace")) for path in sources)
 
 
 def unable(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dict[str, str]:
