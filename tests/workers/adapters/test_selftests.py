@@ -59,6 +59,7 @@ def test_what_the_base_defines_and_a_program_now_lacks_is_no_tools_fault(tmp_pat
     """A kfunc that is declared by hand there is another matter: vmlinux.h has it where pahole is new enough."""
     said = "call to undeclared function 'bpf_frob'; ISO C99 and later do not support"
     (tmp_path / "progs").mkdir()
+    (tmp_path / "json_writer.h").symlink_to("../../../bpf/bpftool/json_writer.h")
     (tmp_path / "progs" / "helper.h").write_text(text)
     assert had(tmp_path, said) is defined
     assert not had(tmp_path, "no such thing")
