@@ -345,10 +345,13 @@ async def _unable(job: Workshop, base: BaseBuilt, planned: Planned) -> dict[str,
         if len(output) > 2 * MOST_OUTPUT:
             del output[:-MOST_OUTPUT]
 
+    def read() -> selftests.Failures:
+        failed = selftests.failures(bytes(output))
+        said = {program: words for program, words in failed.said.items() if not selftests.had(base.scratch, words)}
+        return replace(failed, said=said)
+
     await make_selftests(replace(job, log=sink), planned, planned.kept, keep_going=True)
-    failed = await asyncio.to_thread(selftests.failures, bytes(output))
-    said = {program: words for program, words in failed.said.items() if not selftests.had(base.scratch, words)}
-    return selftests.unable(planned.index, replace(failed, said=said), base.facts.tools)
+    return selftests.unable(planned.index, await asyncio.to_thread(read), base.facts.tools)
 
 
 async def _from_nothing(job: Workshop, planned: Planned, how: str) -> None:

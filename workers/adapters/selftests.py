@@ -174,12 +174,14 @@ def had(scratch: Path, said: str) -> bool:
     quoted = _QUOTED.search(said)
     if quoted is None:
         return False
-    name = re.escape(quoted[1])
+    name, given = re.escape(quoted[1]), r"\s*\((?:[^;{}()]|\([^()]*\))*\)\s*"
     # Both ways to define a function for a program: a macro, and a body, inline or not, in a header or a program.
-    defines = re.compile(rf"^#\s*define\s+{name}\b|\b{name}\s*\((?:[^;{{}}()]|\([^()]*\))*\)\s*\{{", re.MULTILINE)
+    defines = re.compile(rf"^#\s*define\s+{name}\b|\b{name}{given}\{{", re.MULTILINE)
+    declares = re.compile(rf"\b{name}{given}(?:__weak\s+)?__ksym\b")
     paths = (path for pattern in ("*.h", "progs/*.[ch]") for path in scratch.glob(pattern))
     # Some are links into the rest of the tree, which is not there: json_writer.h is one.
-    return any(defines.search(path.read_text(errors="replace")) for path in paths if path.is_file())
+    texts = [text for path in paths if path.is_file() and quoted[1] in (text := path.read_text(errors="replace"))]
+    return any(map(defines.search, texts)) and not any(map(declares.search, texts))
 
 
 def unable(index: TreeIndex, failed: Failures, tools: Mapping[str, str]) -> dict[str, str]:

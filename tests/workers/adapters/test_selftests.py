@@ -51,6 +51,7 @@ def test_a_line_of_makes_that_does_not_end_is_read_in_bounded_time():
         ("#define bpf_frob(x) (x)\n", True),
         ("static __always_inline\nint bpf_frob(struct x *y,\n\t     int z) {\n", True),
         ("extern int bpf_frob(struct x *y) __ksym;\nint f(void) { return bpf_frob(y); }\n", False),
+        ("extern int bpf_frob(int x) __weak __ksym;\nstatic int bpf_frob(int x) { return 0; }\n", False),
         ("int f(void) { if (bpf_frob(y)) { return 1; } }\n", False),
         ("int bpf_frobnicate(void) {\n", False),
     ],
