@@ -190,7 +190,7 @@ ssize_t read(int fd, void *buf, size_t count)
 			iter->size += room;
 		}
 		iter->cut += got - (more ? room : 0);
-	} else if (iter->open && (got == 0 || saved != EAGAIN)) {
+	} else if (iter->open && (got ? saved != EAGAIN : count != 0)) { /* reading nothing is no end */
 		iter->failed = got ? saved : 0;
 		end(fd);
 	}

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Change, Result, Run, Test
 from app.db.queries.outputs import Output, change_of_test, has_results_of, read_output, runs_of_series
 from app.domain.output_diff import PartDiff, diff_outputs
-from app.domain.test_output import PartKind, parts
+from app.domain.test_output import Part, PartKind, parts
 from app.domain.verifier_log import find_checks
 from app.services.reproducing import load_recipe
 from app.services.test_outputs import Pair, TestOfRun, find_test_of_run, pair_of
@@ -51,10 +51,11 @@ class Against:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IteratorView:
-    """What was read of an iterator."""
+    """What was read of an iterator; `elsewhere` is the boot that it was read in, where that is not the page's own."""
 
     target: str
     lines: Sequence[LogLine]
+    elsewhere: BootLink | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,6 @@ def _page(session: Session, found: TestOfRun, result: Result) -> RunTestPage:
     output = read_output(session, result)
     room = Room()
     checks = check_views(find_checks(output.lines), room) if result.outcome.failed else []
-    framed = parts(output.lines)
     change = change_of_test(session, found.run.id, found.test.id, found.ordinal)
     centre = next((at for at, line in enumerate(output.lines, start=1) if ":FAIL:" in line.partition(" ")[0]), 1)
     place = output.place
@@ -156,17 +156,27 @@ def _page(session: Session, found: TestOfRun, result: Result) -> RunTestPage:
         chips=[outcome_chip(result.outcome), *([class_chip(change.kind)] if change and not result.boot else [])],
         sentence=_sentence(result, [check.sentence for check in checks]),
         checks=checks,
-        iterators=[
-            IteratorView(target=part.title, lines=room.numbered(part.lines))
-            for part in framed
-            if part.kind is PartKind.ITERATOR
-        ],
+        iterators=_iterators(session, found, result, output, room),
         log=room.numbered(output.lines, centre=centre),
         output=output,
         log_href="" if place is None else f"/api/v1/steps/{place.step_id}/logs/{place.name}",
         boots=[_boot_link(found, one, here=one is result) for one in found.boots],
         against=_against(session, found),
     )
+
+
+def _iterators(session: Session, found: TestOfRun, result: Result, output: Output, room: Room) -> list[IteratorView]:
+    """Return what was read of iterators: of a test that failed among others, when it was run again with the patches."""
+    read, elsewhere = _read_of_iterators(output), None
+    alone = next((one for one in found.boots if one.boot and not one.on_base), None)
+    if not read and alone is not None and result.outcome.failed and not result.boot:
+        read = _read_of_iterators(read_output(session, alone))
+        elsewhere = _boot_link(found, alone, here=False)
+    return [IteratorView(target=part.title, lines=room.numbered(part.lines), elsewhere=elsewhere) for part in read]
+
+
+def _read_of_iterators(output: Output) -> list[Part]:
+    return [part for part in parts(output.lines) if part.kind is PartKind.ITERATOR]
 
 
 def _sentence(result: Result, sentences: Sequence[str]) -> str:

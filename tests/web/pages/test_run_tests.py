@@ -1,9 +1,10 @@
 """One test of one run, and its output compared with another run's, with logs as test_progs prints them."""
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.db.models import Run
+from app.db.models import Result, Run
 from app.db.queries.outputs import MOST_BYTES
 from app.domain.outcome import Outcome
 from app.domain.outcome import Step as StepName
@@ -49,6 +50,23 @@ async def test_expectations_stand_beside_the_log(own_site: Site, stored: Session
     assert 'href="#c1-L5">line 5</a>' in answer.text
     assert "7: &lt;b&gt;" in answer.text
     assert "before\n" not in answer.text
+
+
+async def test_what_was_read_of_iterators_alone_is_shown_where_the_whole_run_shows_none(
+    own_site: Site, stored: Session, runs: tuple[Run, Run]
+) -> None:
+    """Only confirming boots show it; the page that links lead to is that of the run's own boot."""
+    own = await shape(own_site, address(stored, runs[1]))
+    assert "7: <b>" in own.words
+    assert "in another boot" not in own.words
+    stored.execute(update(Result).where(Result.run_id == runs[1].id, Result.boot == 0).values(log_end=7))
+    stored.commit()
+    page = await shape(own_site, address(stored, runs[1]))
+    assert "in another boot" in page.words
+    assert "7: <b>" in page.words
+    assert (
+        page.values("href").count(address(stored, runs[1], "boot=1&side=patched")) == 2
+    )  # among the boots, and beside what was read
 
 
 async def test_another_boot_is_shown_by_its_log(own_site: Site, stored: Session, runs: tuple[Run, Run]) -> None:

@@ -92,7 +92,8 @@ int main(int count, char **words)
 
 	stdout = open_memstream(&log, &size);
 	fd = open(words[count - 1], O_RDONLY);
-	while (read(fd, buf, sizeof(buf)) > 0)
+	/* as bpf_iter.c's read_fd_into_buffer() does where its buffer is full */
+	while (read(fd, buf, sizeof(buf)) > 0 && read(fd, buf, 0) == 0)
 		;
 	close(fd);
 	fflush(stdout);
