@@ -131,7 +131,7 @@ class Endless:
         raise InfrastructureError("answered 504")
 
     async def has(self, message_id: str) -> bool:
-        raise NotImplementedError
+        raise AssertionError(f"prerequisites are fetched as threads, not asked for: {message_id}")
 
 
 async def test_chains_and_their_width_have_an_end() -> None:
