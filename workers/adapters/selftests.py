@@ -81,8 +81,9 @@ cp {OBJECTS}/vmlinux /build/image/vmlinux
 """
 
 MOST_NAME = 300
+"""The file that could not be made is named at the end of its path, within so many bytes."""
 _SAID = re.compile(rb"^progs/([\w.-]{1,255})\.c:\d+:\d+: error: (.{1,200})", re.MULTILINE)
-# Read with these only when a line of make was found, so that a line of a megabyte, hostile as it may be, costs nothing.
+# In two steps, and bounded: the tree whose build wrote this is hostile, and its lines may be of any length.
 _STOPPED = re.compile(rb"^make(?:\[\d{1,3}\])?: \*\*\* \[([^\]\n]{1,4096})\] Error", re.MULTILINE)
 _SUITE = re.compile(rb"/(test_verifier|test_maps|veristat)(?:\.o)?$")
 _PART = re.compile(rb"([\w.-]{1,255})\.(test\.o|bpf\.o|skel\.h)$")
