@@ -40,14 +40,16 @@ FLAGS = (
 TOLERANT = "BPF_STRICT_BUILD=0"
 """What does not build is left out of test_progs, where the tree's Makefile knows that."""
 
-# Keeps the mtimes. The .d files name skeletons for which there is no rule under that name ("No rule to make target
-# 'atomics.lskel.h'"), so a second make in the same output stops at them; without its .d file a .test.o would not follow
-# its skeleton. Both go; ccache has those that come out the same.
+# Keeps the mtimes, to the nanosecond: tar's own format cuts them to seconds, and a file that was changed in the second
+# in which its object was made would be taken for built. The .d files name skeletons for which there is no rule under
+# that name ("No rule to make target 'atomics.lskel.h'"), so a second make in the same output stops at them; without its
+# .d file a .test.o would not follow its skeleton. Both go; ccache has those that come out the same.
 POPULATE = f"""
 (cd {SCRATCH} && xargs -0 rm -f -- <{LISTS}/gone)
 find {SELFTESTS} -maxdepth 2 -name '*.test.[od]' -delete
 if [ -s {LISTS}/gone ] || [ -s {LISTS}/new ]; then rm -f {SCRATCH}/*/tests.h; fi
-tar -C /build/original/{FOLDER} --null --verbatim-files-from -T {LISTS}/keep -cf - | tar -C {SCRATCH} -xf -
+tar -C /build/original/{FOLDER} --null --verbatim-files-from -T {LISTS}/keep --format=posix -cf - |
+  tar -C {SCRATCH} -xf -
 """
 
 START_OVER = f"""

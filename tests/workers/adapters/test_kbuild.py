@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import math
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -294,6 +296,15 @@ async def test_series_that_takes_away_what_a_program_calls_is_not_excused_by_an_
     renamed = "static inline int bpf_renamed(void) { return 1; }\n"
     with pytest.raises(BuildFailedError):
         await yard.build("without", {header: renamed, program: f"{text}/* touched */\n"})
+
+
+async def test_what_is_changed_in_the_second_in_which_the_base_was_built_is_built_again(yard, monkeypatch):
+    await yard.build("base")
+    made = max(path.stat().st_mtime for path in (yard.place / "cache" / "builds").rglob("good.bpf.o"))
+    within = math.floor(made) + 0.999_999
+    monkeypatch.setattr("workers.adapters.git.time", SimpleNamespace(time=lambda: within))
+    image, _ = await yard.build("patched", {f"{BPF}/progs/good.c": "int changed_at_once;\n"})
+    assert b"changed_at_once" in (image.folder / "selftests.cpio").read_bytes()
 
 
 async def test_series_is_blamed_for_its_own_errors_only(yard):
