@@ -18,6 +18,7 @@ from bench.memory import Peak
 from bench.synthetic import archive, some_threads
 
 PIECES = 10
+AROUND_TEN_THOUSAND = (5_000, 15_000)
 EVERY_S = 0.2
 
 
@@ -63,6 +64,9 @@ def _ingest(url: str, folder: Path, mails: int, console: Console) -> None:
         raise SystemExit(f"reroll ingest failed: {running.returncode}")
     console.print(f"archive: {mails} mails in {took:.0f} s: {mails / took:.0f} mails/s, start-up included")
     console.print(f"  by tenths of the archive: {', '.join(f'{rate:.0f}' for rate in growth.rates())} mails/s")
+    if mails >= 10 * AROUND_TEN_THOUSAND[1]:
+        first, last = growth.rate(*AROUND_TEN_THOUSAND), growth.rate(mails - mails // PIECES, mails)
+        console.print(f"  with ten thousand stored: {first:.0f} mails/s; with {mails}: {last:.0f} ({last / first:.2f})")
     shown = ", ".join(f"{size:.0f} MB {' '.join(name.split())[:40]}" for name, size in peak.parts.items())
     console.print(f"  peak memory of our processes: {peak.mb:.0f} MB ({shown})")
 
@@ -90,6 +94,11 @@ class _Growth:
                 rates.append((stored - before) / (when - since))
                 since, before = when, stored
         return rates
+
+    def rate(self, since: int, until: int) -> float:
+        """Return mails a second from when `since` mails were stored until `until` were."""
+        first, last = (next(one for one in self._seen if one[1] >= stored) for stored in (since, until))
+        return (last[1] - first[1]) / (last[0] - first[0])
 
     def _sample(self) -> None:
         engine = make_engine(self._url)
