@@ -8,8 +8,9 @@ tells what was seen, until `next` is None.
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-LOOKS = 2
-"""How often each of the two neighbours, the last good and the first bad, has to have been seen so."""
+LOOKS = 5
+"""How often each of the two neighbours, the last good and the first bad, has to have been seen so: as often as a test
+of which nothing is known (app/domain/flake.py). One boot that falls out by chance would name another patch."""
 
 
 class Seen(StrEnum):

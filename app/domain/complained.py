@@ -6,7 +6,7 @@ it came more often than that explains (app.domain.flake).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.complaints import telling
@@ -60,17 +60,26 @@ def came_again(event: ConsoleEvent, patched: Sequence[Look], base: Sequence[Look
     )
 
 
-def doubtful(event: ConsoleEvent, patched: Sequence[Look], history: History) -> bool:
+def doubtful(
+    event: ConsoleEvent,
+    patched: Sequence[Look],
+    base: Sequence[Look],
+    history: History,
+    blamed: Collection[str] = (),
+) -> bool:
     """Tell whether chance may explain that a complaint came again.
 
     Args:
         event: one that did (`came_again`).
         patched: the boots with the patches; those of other tests than it came in say nothing, for it may need others
             before it.
-        history: in how many runs of unpatched trees, which ran its test, it came.
+        base: those without; of these too only the ones of the same tests count.
+        history: in how many runs of unpatched trees, which ran its test, it came; the first of the base is one.
+        blamed: tests that the series breaks for certain; what comes whenever one of these fails is no more in doubt.
     """
     looks = [one for one in patched if one.tests & {event.test, event.perhaps}] or patched
     again = [one for one in looks if event.fingerprint in one.came]
     alike = {one.tests for one in again}
     missed = any(one.tests in alike and event.fingerprint not in one.came for one in looks)
-    return missed or history.explains_failures(len(again))
+    quiet = sum(one.tests in alike for one in base) + (0 if history.runs else 1)
+    return missed or (event.test not in blamed and history.and_passed(quiet).explains_failures(len(again)))

@@ -1,10 +1,11 @@
-"""Which suspects are run again, and which of them once more: as few machines as justice takes."""
+"""Which suspects are run again, and which of them further: as few machines as justice takes."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
-from app.domain.flake import USUAL_RUNS, History, runs_again
-from app.domain.outcome import TestKey
-from app.domain.regression import ABSENT, Observations, Side, candidates, cut_before, top_level
+from app.domain.flake import History
+from app.domain.outcome import ChangeClass, TestKey
+from app.domain.regression import ABSENT, Change, Observations, Side, candidates, cut_before, known, top_level
 from app.domain.suites import origin
 
 MANY = 48
@@ -60,21 +61,30 @@ def all_alike(baseline: Side, patched: Side, keys: Iterable[TestKey]) -> bool:
     return all(_one_cause(baseline.get(key, ABSENT), patched.get(key, ABSENT)) for key in keys)
 
 
-def once_more(
+def doubted(
     baseline: Side, patched: Side, keys: Iterable[TestKey], histories: Mapping[TestKey, History]
 ) -> tuple[TestKey, ...]:
-    """Return the tests of `keys` that chance may still explain, and one more run on the patched side may clear.
+    """Return the tests of `keys` that chance may still explain: they failed each time, as a test by itself may.
 
-    They failed each time so far, as a test with their history may; those that passed once are flaky already.
+    Those that passed once are flaky already; of those that have no result on the base no history tells.
     """
-    found = []
-    for key in keys:
-        after = patched.get(key, ABSENT)
-        again = len(after.telling) - 1
-        wanted = again >= USUAL_RUNS and again < runs_again(histories.get(key, History()))
-        if wanted and _one_cause(baseline.get(key, ABSENT), after):
-            found.append(key)
-    return tuple(found)
+    return tuple(
+        key
+        for key in keys
+        if baseline.get(key, ABSENT).telling
+        and _one_cause(baseline[key], patched.get(key, ABSENT))
+        and known(histories.get(key, History()), baseline[key]).explains_failures(len(patched[key].telling) - 1)
+    )
+
+
+def in_doubt(changes: Iterable[Change], keys: Collection[TestKey]) -> tuple[Change, ...]:
+    """Return changes, those of `keys` not called regressions: they were not seen often enough to rule out chance."""
+    return tuple(
+        replace(one, cls=ChangeClass.FLAKY, reason=f"{one.reason}: too few runs to rule out chance")
+        if one.cls is ChangeClass.REGRESSION and one.key in keys
+        else one
+        for one in changes
+    )
 
 
 def _one_cause(before: Observations, after: Observations) -> bool:

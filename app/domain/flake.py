@@ -1,16 +1,18 @@
 """How often a test fails by itself: a rate with the interval that the number of runs allows, and what follows from it.
 
-A series is blamed for a test that has failed by itself before only when that no longer explains what was seen. The
-first failure on the patched side is what made the test a suspect, among hundreds, so it proves nothing; the runs again
-do. If each of them fails, by a rate as high as the test's history allows (the upper end of the interval), that happens
-by chance with `rate ** runs`; a series is blamed below CHANCE. Until then the test is run again: a wrong accusation
-costs more than a slow answer, and a regression of a test that once flaked does not vanish, it only takes more runs.
+A series is blamed for a test only when that it fails by itself no longer explains what was seen. The first failure on
+the patched side is what made the test a suspect, among hundreds, so it proves nothing; the runs again do. If each of
+them fails, by a rate as high as the runs of unpatched trees allow (the upper end of the interval), that happens by
+chance with `rate ** runs`; a series is blamed below CHANCE. Until then the test is run again: a wrong accusation costs
+more than a slow answer, and a regression does not vanish, it only takes more runs. Of a test that has passed forty
+times two are enough; one that nothing is known of takes five on each side, and would the rate be the worst there is,
+one such flake in four thousand were taken for a regression.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from math import ceil, log, sqrt
+from math import sqrt
 
 from app.domain.outcome import Outcome
 
@@ -18,7 +20,7 @@ CHANCE = 0.01
 """At most one fluke in a hundred is taken for a regression: with ten tests that fail one run in twenty, two series in
 five meet such a fluke, so that one series in 250 at most is wrongly accused."""
 USUAL_RUNS = 2
-"""How often a suspect is run again on each side (docs/ARCHITECTURE.md); enough for one that never failed by itself."""
+"""How often a suspect is run again on each side at least (docs/ARCHITECTURE.md)."""
 MOST_RUNS = 8
 """A test that may fail by itself in more than half of its runs would take more; it is called flaky instead."""
 
@@ -99,23 +101,25 @@ class History:
             return f"passed {self.runs:,} of {self.runs:,} {where}"
         return f"failed {self.failures:,} of {self.runs:,} {where} ({interval(self.failures, self.runs)})"
 
+    def and_passed(self, runs: int) -> "History":
+        """Return what is known after so many more runs of an unpatched tree, in which it passed."""
+        return replace(self, runs=self.runs + runs)
+
     def explains_failures(self, again: int) -> bool:
-        """Tell whether a test that fails by itself may have failed in each of `again` runs by chance."""
-        return self.flaky and self.rate[1] ** again >= CHANCE
+        """Tell whether the test may have failed in each of `again` runs by chance, for all that is known of it."""
+        return self.rate[1] ** again >= CHANCE
 
     def explains_passes(self, runs: int) -> bool:
         """Tell whether a test that fails by itself may have passed in each of `runs` runs by chance."""
         return self.flaky and (1 - self.rate[0]) ** runs >= CHANCE
 
 
-def runs_again(history: History) -> int:
-    """Return how often a suspect is run again on the patched side before a series is blamed for it.
-
-    As many failures in a row as chance does not explain, but USUAL_RUNS at least and MOST_RUNS at most.
-    """
-    if not history.flaky:
-        return USUAL_RUNS
-    return min(MOST_RUNS, max(USUAL_RUNS, ceil(log(CHANCE) / log(history.rate[1]))))
+def while_chance_explains() -> Iterator[int]:
+    """Count looks at both sides, of what has no history, until what came on the one alone each time is no chance."""
+    number = 0
+    while History(runs=1 + number).explains_failures(number):
+        number += 1
+        yield number
 
 
 def read_history(sightings: Iterable[Sighting]) -> History:

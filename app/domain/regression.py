@@ -1,7 +1,7 @@
 """Two runs' results -> what changed between them, test by test.
 
 Baseline B and patched P were taken at the same base commit, config, toolchain, root file system and selection. Tests
-that fail on P and pass on B (`candidates`) are run again, alone, in fresh machines, twice on each side; then:
+that fail on P and pass on B (`candidates`) are run again, alone, in fresh machines, twice on each side at least; then:
 
     B               P                class
     always passes   always fails     regression
@@ -224,17 +224,22 @@ def compare(
 
 def _with_history(change: Change) -> Change:
     """Return the change, called flaky where the test's history explains it as well as the series does."""
-    if change.history is None:
+    if change.history is None or not change.history.flaky:
         return change
+    again = change.patched.failures - 1  # the first made it a suspect, one among many, and proves nothing
     by_chance = {
-        # The first failure made it a suspect, one among many, and proves nothing.
-        ChangeClass.REGRESSION: change.history.explains_failures(change.patched.failures - 1),
-        ChangeClass.NEW_FAILURE: change.history.explains_failures(change.patched.failures - 1),
+        ChangeClass.REGRESSION: known(change.history, change.baseline).explains_failures(again),
+        ChangeClass.NEW_FAILURE: change.history.explains_failures(again),
         ChangeClass.FIXED: change.history.explains_passes(len(change.patched.telling)),
     }.get(change.cls, False)
     if not by_chance:
         return change
     return replace(change, cls=ChangeClass.FLAKY, reason=f"{change.reason}; {change.history.words}")
+
+
+def known(history: History, before: Observations) -> History:
+    """Add what a test did on the base just now, passing, to its history, which has the first of these runs."""
+    return history.and_passed(max(0, len(before.telling) - (1 if history.runs else 0)))
 
 
 def _ignored(change: Change, ignore: Ignore | None) -> Change:

@@ -71,11 +71,10 @@ class Case:
     """All that a verdict is made from.
 
     `label` names the revision ("v3"). `run` and `baseline` are the steps in their order; `baseline` is None when there
-    is none. `console` and `baseline_console` are what the kernels complained of, and `doubtful` what comes now and then
-    (app.domain.complained). `since` compares with
-    the revision before, called `previous` ("v2"); `alike`: that one was tested under the same conditions. `first` says
-    that prerequisites were applied to both sides; `lacking` are those that could not be, each to follow "it needs"
-    ("“bpf: Frob maps” v2, which is not at hand").
+    is none. `console` and `baseline_console` are what the kernels complained of, and `doubtful` what may come by
+    chance (app.domain.complained). `since` compares with the revision before, called `previous` ("v2"); `alike`: that
+    one was tested under the same conditions. `first` says that prerequisites were applied to both sides; `lacking` are
+    those that could not be, each to follow "it needs" ("“bpf: Frob maps” v2, which is not at hand").
     """
 
     label: str
@@ -242,12 +241,12 @@ def _clean(case: Case, counts: Counts) -> Judgement:
     sentence = clean_sentence(case.label, case.changes, previous=case.previous, since=case.since, alike=case.alike)
     if case.doubtful:
         number = len(case.doubtful)
-        comes, it = ("comes", "it") if number == 1 else ("come", "them")
-        said = f"{plural(number, 'complaint')} of the kernel {comes} now and then, and nobody is blamed for {it}"
+        it = "it" if number == 1 else "them"
+        said = f"{plural(number, 'complaint')} of the kernel may come by chance, and nobody is blamed for {it}"
         more = f" and {number - 1:,} more" if number > 1 else ""
         sentence += f" {said}: {case.doubtful[0].sentence}{more}."
     reasons = [_reason(change) for change in case.changes if change.cls is ChangeClass.DISAPPEARED]
-    reasons += [Reason(text=f"{one.sentence} (now and then)", excerpt=one.excerpt) for one in case.doubtful]
+    reasons += [Reason(text=f"{one.sentence} (by chance, perhaps)", excerpt=one.excerpt) for one in case.doubtful]
     return Judgement(verdict=Verdict.CLEAN, sentence=sentence, reasons=tuple(reasons), counts=counts)
 
 

@@ -80,33 +80,51 @@ def test_another_complaint_on_a_way_that_the_base_knows_is_another(title: str, k
     assert (unknown([now], [base]) == ()) is known
 
 
+QUIET = History(runs=60)
+"""Two looks are enough where sixty runs of unpatched trees did not show it."""
+
+
 @pytest.mark.parametrize(
     ("looks", "in_doubt"),
     [
         ([look("a", "x"), look("a", "x")], False),
         ([look("a", "x"), look("a")], True),
         # it takes what runs before it
-        ([look("a"), look("ab", "x")], False),
+        ([look("a"), look("ab", "x"), look("ab", "x")], False),
         # of another test alone nothing was to be expected
-        ([look("a", "x"), look("b"), look("b")], False),
-        ([look("a", "x"), look("b", "x"), look("b")], False),
+        ([look("a", "x"), look("a", "x"), look("b"), look("b")], False),
+        ([look("a", "x"), look("a", "x"), look("b", "x"), look("b")], False),
         # it may have been the one before
         ([look("c", "x"), look("c")], True),
         # it came where nobody looked for it
         ([look("b", "x"), look("b")], True),
+        # once is never enough
+        ([look("a", "x")], True),
     ],
 )
 def test_what_comes_in_some_boots_of_one_kind_only_is_in_doubt(looks: list[Look], in_doubt: bool) -> None:
-    assert doubtful(event(perhaps="c"), looks, History()) is in_doubt
+    assert doubtful(event(perhaps="c"), looks, [], QUIET) is in_doubt
 
 
 def test_a_complaint_in_no_known_test_is_looked_for_in_all() -> None:
-    assert not doubtful(event(None), [look("ab", "x")], History())
-    assert doubtful(event(None), [look("ab", "x"), look("ab")], History())
+    assert not doubtful(event(None), [look("ab", "x")] * 2, [], QUIET)
+    assert doubtful(event(None), [look("ab", "x"), look("ab", "x"), look("ab")], [], QUIET)
 
 
 def test_what_unpatched_trees_show_now_and_then_takes_more() -> None:
     once = History(failures=1, runs=20)
-    assert doubtful(event(), [look("a", "x")] * 3, once)
-    assert not doubtful(event(), [look("a", "x")] * 4, once)
-    assert not doubtful(event(), [look("a", "x")] * 2, History(failures=0, runs=20))
+    assert doubtful(event(), [look("a", "x")] * 3, [], once)
+    assert not doubtful(event(), [look("a", "x")] * 4, [], once)
+
+
+def test_what_nothing_is_known_of_is_looked_for_five_times_on_each_side() -> None:
+    patched, base = look("a", "x"), look("a")
+    for baselines in (History(), History(runs=1)):  # the baseline's own boot was quiet as well
+        assert doubtful(event(), [patched] * 4, [base] * 4, baselines)
+        assert not doubtful(event(), [patched] * 5, [base] * 5, baselines)
+    assert doubtful(event(), [patched] * 5, [look("b")] * 5, History(runs=1)), "the base was asked for other tests"
+
+
+def test_what_comes_with_each_failure_of_a_blamed_test_is_in_no_doubt() -> None:
+    assert not doubtful(event(), [look("a", "x")] * 2, [look("a")] * 2, History(runs=1), {"a"})
+    assert doubtful(event(), [look("a", "x"), look("a")], [look("a")] * 2, History(runs=1), {"a"})

@@ -4,14 +4,16 @@ from app.domain.confirming import (
     MANY,
     SAMPLE,
     all_alike,
+    doubted,
+    in_doubt,
     new_failures,
-    once_more,
     sample,
     seen_again,
     suspects,
 )
 from app.domain.flake import MOST_RUNS, History
-from app.domain.outcome import TestKey
+from app.domain.outcome import ChangeClass, TestKey
+from app.domain.regression import compare
 from tests.domain.test_regression import key, progs, side
 
 
@@ -54,8 +56,9 @@ def test_a_sample_of_one_kind(base: str, patched: str, alike: bool) -> None:
 @pytest.mark.parametrize(
     ("base", "patched", "failures", "wanted"),
     [
-        # it never failed by itself: twice again is enough
-        ("PPP", "FFF", 0, False),
+        # it passed in 20 runs and the two of now, which allows that it fails in 15 of 100: three times again
+        ("PPP", "FFF", 0, True),
+        ("PPPP", "FFFF", 0, False),
         # 1 of 20: four times again
         ("PPP", "FFF", 1, True),
         ("PPP", "FFFF", 1, True),
@@ -63,14 +66,33 @@ def test_a_sample_of_one_kind(base: str, patched: str, alike: bool) -> None:
         # it passed, so it is flaky whatever comes
         ("PPP", "FPF", 1, False),
         ("PFP", "FFF", 1, False),
-        # not run again at all, being one of very many: the sample speaks for it
-        ("P", "F", 1, False),
-        ("PPP", "F" * (MOST_RUNS + 1), 19, False),
+        # the base has no result of it
+        ("SS", "FFF", 1, False),
+        # of a test that always failed elsewhere nothing that is seen here proves anything
+        ("PPP", "F" * (MOST_RUNS + 1), 19, True),
     ],
 )
-def test_who_is_run_once_more(base: str, patched: str, failures: int, wanted: bool) -> None:
+def test_who_is_run_further(base: str, patched: str, failures: int, wanted: bool) -> None:
     known = {key("t"): History(failures=failures, runs=20)}
-    assert bool(once_more(side(t=base), side(t=patched), [key("t")], known)) is wanted
+    assert bool(doubted(side(t=base), side(t=patched), [key("t")], known)) is wanted
+
+
+@pytest.mark.parametrize("histories", [{}, {key("t"): History(runs=1)}], ids=["none", "baseline"])
+def test_a_test_that_nothing_is_known_of_takes_five_runs_again_on_each_side(histories: dict[TestKey, History]) -> None:
+    for again, wanted in ((1, True), (4, True), (5, False)):
+        base, patched = side(t="P" * (1 + again)), side(t="F" * (1 + again))
+        assert bool(doubted(base, patched, [key("t")], histories)) is wanted
+
+
+def test_what_stays_in_doubt_is_no_regression() -> None:
+    changes = compare(side(t="PPP", u="PPP", v="P"), side(t="FFF", u="FFF", v="P"))
+    found = in_doubt(changes, [key("t"), key("v")])
+    assert [(str(one.key), one.cls) for one in found] == [
+        ("t", ChangeClass.FLAKY),
+        ("u", ChangeClass.REGRESSION),
+        ("v", ChangeClass.UNCHANGED),
+    ]
+    assert found[0].reason == "base passed 3 of 3, patched failed 3 of 3: too few runs to rule out chance"
 
 
 def test_one_second_result_is_enough_to_go_on() -> None:

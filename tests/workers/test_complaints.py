@@ -49,7 +49,7 @@ async def test_a_warning_is_blamed_that_comes_again_with_its_test_alone_and_only
     (event,) = run.evidence["events"]
     assert (event["title"], event["test"]) == (TITLE, "bpf_iter")
     alone = [source for source, tests in house.machine.boots if tests == ("bpf_iter",)]
-    assert ["warns" in source for source in alone] == [True, True, False, False]
+    assert ["warns" in source for source in alone] == [True, False] * 5, "until chance explains it no more"
 
 
 async def test_a_warning_that_comes_now_and_then_is_said_and_nobodys_doing(house):
@@ -57,7 +57,7 @@ async def test_a_warning_that_comes_now_and_then_is_said_and_nobodys_doing(house
     warns(house, lambda source, tests, count: "warns" in source and (tests != ("bpf_iter",) or count == 0))
     run = await judged(house)
     assert run.verdict is Verdict.CLEAN
-    said = f"1 complaint of the kernel comes now and then, and nobody is blamed for it: {TITLE} while bpf_iter ran."
+    said = f"1 complaint of the kernel may come by chance, and nobody is blamed for it: {TITLE} while bpf_iter ran."
     assert said in run.sentence
     assert [one["excerpt"].split()[0] for one in run.evidence["reasons"]] == ["WARNING:"]
 
@@ -71,22 +71,25 @@ async def test_a_warning_that_goes_with_a_flaky_tests_failures_is_nobodys_doing(
     run = await judged(house)
     assert run.verdict is Verdict.CLEAN
     assert house.changes(run) == {"bpf_iter/ksym": ChangeClass.FLAKY}
-    assert "comes now and then" in run.sentence
+    assert "may come by chance" in run.sentence
 
 
-async def test_a_warning_that_unpatched_trees_gave_before_is_blamed_only_where_that_explains_it_no_more(house):
+@pytest.mark.parametrize(("before", "verdict"), [(1, Verdict.REGRESSED), (15, Verdict.CLEAN)])
+async def test_a_warning_that_unpatched_trees_gave_before_is_blamed_only_where_that_explains_it_no_more(
+    house, before, verdict
+):
     warns(house, lambda source, tests, _count: "warns" in source and "bpf_iter" in tests)
     assert (await judged(house)).verdict is Verdict.REGRESSED
     with house.sessions.begin() as session:
         fingerprint = house.run("v1").evidence["events"][0]["fingerprint"]
         for number in range(20):
-            heard = [{"fingerprint": fingerprint}] if number == 0 else []
+            heard = [{"fingerprint": fingerprint}] if number < before else []
             old = make.add_run(session, tree="small", base_commit=f"{number:040}", state=RunState.DONE)
             old.created_at = datetime.now(UTC) - timedelta(days=1)
             old.evidence = {"booted": True, "ran": ["bpf_iter"], "events": heard}
     again = await house.rerun()
-    assert again.verdict is Verdict.CLEAN
-    assert "comes now and then" in again.sentence
+    assert again.verdict is verdict
+    assert ("may come by chance" in again.sentence) is (verdict is Verdict.CLEAN)
 
 
 async def test_what_a_busy_host_explains_is_not_looked_for_again(house):
@@ -122,7 +125,7 @@ async def test_a_machine_that_dies_after_its_tests_with_the_patches_alone_is_the
     dies_after_the_tests(house, lambda source, _count: "warns" in source)
     run = await judged(house)
     assert run.verdict is Verdict.REGRESSED
-    assert ["warns" in source for source, _ in house.machine.boots] == [False, True, True, False]
+    assert ["warns" in source for source, _ in house.machine.boots] == [False, True] + [True, False] * 5
 
 
 async def test_a_machine_that_the_base_kills_too_when_it_runs_again_is_not_the_series(house):
@@ -144,8 +147,24 @@ async def test_a_warning_that_takes_more_than_its_test_is_looked_for_with_all_of
     assert [tests for source, tests in house.machine.boots if "warns" in source] == [
         ("bpf_iter", "log_buf"),
         ("bpf_iter",),
-        ("bpf_iter", "log_buf"),
+        *[("bpf_iter", "log_buf")] * 5,
     ]
+
+
+async def test_a_warning_that_takes_all_tests_is_not_looked_for_for_ever(house, monkeypatch):
+    """Once on each side is no proof where that takes hours: it is said, and nobody is blamed."""
+    monkeypatch.setattr("workers.steps.confirm.MOST_LOOKING", timedelta(0))
+    warns(house, lambda source, tests, _count: "warns" in source and len(tests) > 1)
+    run = await judged(house)
+    assert run.verdict is Verdict.CLEAN
+    assert "may come by chance" in run.sentence
+    assert len(house.machine.boots) == 5
+
+
+async def test_a_warning_that_passing_luck_kept_from_the_base_is_nobodys_doing(house):
+    """It comes in every other boot of both, and came in the first three of one only."""
+    warns(house, lambda source, tests, count: "bpf_iter" in tests and ("warns" in source or count > 2))
+    assert (await judged(house)).verdict is Verdict.CLEAN
 
 
 async def test_a_warning_that_the_base_gives_too_when_it_is_asked_again_is_not_the_series(house):

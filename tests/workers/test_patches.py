@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db.models import CheckState, PatchCheck, Report, RunState
+from app.domain.bisection import LOOKS
 from app.domain.outcome import Outcome, Verdict
 from app.domain.patches import FindingKind
 from app.errors import InfrastructureError
@@ -95,7 +96,7 @@ async def test_the_first_bad_patch_is_found_where_patches_are_only_built(house):
     ]
     assert all(one.tests is None for one in trials.values())
     middle = [tests for text, tests in house.machine.boots if "line_1_good" in text and "line_8_good" not in text]
-    assert 4 <= len(middle) <= 5, "three to find it, and both neighbours once more"
+    assert len(middle) == 3 + 2 * (LOOKS - 1), "three to find it, and both neighbours until that is no chance"
     assert set(middle) == {("bpf_iter",)}
 
 

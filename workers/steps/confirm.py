@@ -1,15 +1,17 @@
-"""Seeing twice what a series may be blamed for: the whole machine when it died or complained, else suspects alone."""
+"""Seeing again what a series may be blamed for: the whole machine when it died or complained, else suspects alone."""
 
+import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from app.config import ProfileSettings
 from app.domain import confirming
-from app.domain.complained import Look, came_again, unknown
+from app.domain.complained import Look, came_again, doubtful, unknown
 from app.domain.console import ConsoleEvent
 from app.domain.counted import counted
-from app.domain.flake import MOST_RUNS, USUAL_RUNS
+from app.domain.flake import MOST_RUNS, USUAL_RUNS, History, while_chance_explains
 from app.domain.outcome import Outcome, Step, TestKey, TestResult
 from app.domain.regression import Side, candidates, observe, top_level, with_whole_suites
 from app.domain.test_output import log_name
@@ -27,6 +29,8 @@ from workers.steps.build import image_of
 from workers.steps.lives import Lives, QuietLog
 from workers.steps.selftests import boot_quietly
 
+MOST_LOOKING = timedelta(hours=1)
+"""No boot of all tests begins later to look for a complaint that does not come with fewer; it is left in doubt."""
 MOST_ALONE = 8
 """With more suspects than this something general broke: they share a machine, for a reply within the hour."""
 
@@ -44,6 +48,26 @@ class Again:
     base_looks: list[Look] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """What is looked for in boots of `tests`, until when (of the event loop's clock; None: whatever it takes)."""
+
+    tests: tuple[str, ...]
+    events: Sequence[ConsoleEvent]
+    histories: Mapping[str, History]
+    until: float | None
+
+    def more(self, came: Collection[str], again: Again) -> bool:
+        """Whether to boot once more: chance may explain one of those that `came` each time so far."""
+        if self.until is not None and asyncio.get_running_loop().time() > self.until:
+            return False
+        if sum(look.tests == set(self.tests) for look in again.looks) >= MOST_RUNS:
+            return False
+        known = self.histories
+        looked_for = [(one, known.get(one.fingerprint, History())) for one in self.events if one.fingerprint in came]
+        return any(doubtful(one, again.looks, again.base_looks, known) for one, known in looked_for)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmer:
     """Boots again for one judge."""
@@ -52,11 +76,12 @@ class Confirmer:
     record: StepRecord
     job: Job
 
-    async def whole(self, hearing: Hearing, again: Again) -> Hearing:
-        """Boot the patched image once more where it died or complained; return the hearing with the better end of both.
+    async def whole(self, hearing: Hearing, again: Again, histories: Mapping[str, History]) -> Hearing:
+        """Boot the patched image again where it died or complained; return the hearing with the best end of all.
 
-        What happens once only is no one's doing: a death or a complaint counts when it comes again, and the base does
-        not show it now. A machine whose killers are known was not cut off: these are suspects as any test that fails.
+        What happens now and then is no one's doing: a death or a complaint counts when it comes each time, as often as
+        chance does not explain, and the base does not show it now. A machine whose killers are known was not cut off:
+        these are suspects as any test that fails. `histories` are those of the run's complaints, by fingerprint.
 
         Raises:
             InfrastructureError: an image cannot be had, or a machine does not boot now though its image did before.
@@ -66,26 +91,46 @@ class Confirmer:
             return hearing
         if run.booted and not baseline.complete:
             return hearing  # the base's machine does not live to the end either: nobody is blamed for this one's death
-        if run.complete:
-            await self._complaints(hearing, baseline, again)
-            return hearing
-        image = await self._image(run, patched=True)
+        if not run.booted:
+            return await self._starts(hearing, baseline, again)
+        if not run.complete:
+            hearing = await self._deaths(hearing, baseline, again)
+        if hearing.run.complete:
+            await self._complaints(hearing, baseline, again, histories)
+        return hearing
+
+    async def _deaths(self, hearing: Hearing, baseline: RunFacts, again: Again) -> Hearing:
+        """Give all tests again to machines of both sides, while the patched one dies and the base's does not."""
+        run, image = hearing.run, await self._image(hearing.run, patched=True)
         tests = _tests_of(hearing, image)
-        log = self._log(again.patched, on_base=False, verbose=False)
-        for _ in range(1 if run.booted else USUAL_RUNS):
-            if not run.booted:
-                await self._boots(baseline, image.tests[:1])
-            life = await self._look(image, tests, again.looks, log, unready=not run.booted)
-            if life.ready:
+        for _ in while_chance_explains():
+            log = self._log(again.patched, on_base=False, verbose=False)
+            life = await self._look(image, tests, again.looks, log)
+            _expect_through(life)
+            self._keep(again.patched, life.results, on_base=False)
+            run = _both(run, life)
+            if run.complete:
                 break
-        _expect_through(life)
-        self._keep(again.patched, life.results, on_base=False)
-        came = {one.fingerprint for one in unknown(run.console, baseline.console)} & again.looks[-1].came
-        if life.ready and run.booted and (came or not life.complete):
             of_base = await self._look(await self._image(baseline, patched=False), tests, again.base_looks)
             _expect_through(of_base)
-            hearing = dataclasses.replace(hearing, baseline=_worse(baseline, of_base))
-        return dataclasses.replace(hearing, run=_both(run, life))
+            baseline = _worse(baseline, of_base)
+            if not of_base.complete:
+                break
+        return dataclasses.replace(hearing, run=run, baseline=baseline)
+
+    async def _starts(self, hearing: Hearing, baseline: RunFacts, again: Again) -> Hearing:
+        """Boot both sides again, while the base comes up and the patched kernel does not."""
+        run, image = hearing.run, await self._image(hearing.run, patched=True)
+        for _ in while_chance_explains():
+            await self._boots(baseline, image.tests[:1])
+            log = self._log(again.patched, on_base=False, verbose=False)
+            life = await self._look(image, _tests_of(hearing, image), again.looks, log, unready=True)
+            _expect_through(life)
+            self._keep(again.patched, life.results, on_base=False)
+            run = _both(run, life)
+            if run.booted:
+                break
+        return dataclasses.replace(hearing, run=run)
 
     async def _boots(self, baseline: RunFacts, tests: Sequence[str]) -> None:
         """Have the base come up, under the same conditions as the machine that does not.
@@ -97,40 +142,45 @@ class Confirmer:
         if not life.ready:
             raise InfrastructureError(f"the base booted before and does not now: {life.boot.ending}")
 
-    async def _complaints(self, hearing: Hearing, baseline: RunFacts, again: Again) -> None:
+    async def _complaints(
+        self, hearing: Hearing, baseline: RunFacts, again: Again, histories: Mapping[str, History]
+    ) -> None:
         """Run what the patched kernel complained in again, on both sides: alone, and whole if it does not come then.
 
-        Alone it is run twice on each side, as tests are; all tests take too long for that. What a suspect did is seen
-        when that is run again; what a busy host explains counts for nothing.
+        What a suspect did is seen when that is run again; what a busy host explains counts for nothing.
         """
         suspects = set(top_level(candidates(*sides(hearing, again))))
         events = [one for one in unknown(hearing.run.console, baseline.console) if one.test not in suspects]
         if not events:
             return
-        image = await self._image(hearing.run, patched=True)
-        of_run = _tests_of(hearing, image)
+        of_run = _tests_of(hearing, await self._image(hearing.run, patched=True))
         named = {test for one in events for test in (one.perhaps, one.test)}
         alone = tuple(test for test in of_run if test in named)
-        ways = [(alone, USUAL_RUNS), (of_run, 1)]
-        wanted = {event.fingerprint for event in events}
-        of_base = []
-        for way in ways if alone and None not in {one.test for one in events} else ways[1:]:
-            tests, times = way
-            found = wanted & await self._looks(image, tests, 1, again.looks)
-            if found:
-                found |= wanted & await self._looks(image, tests, times - 1, again.looks)
-                of_base.append(way)
-            wanted -= found
-            if not wanted:
-                break
-        for tests, times in of_base:
-            await self._looks(await self._image(baseline, patched=False), tests, times, again.base_looks)
+        for tests in (alone, of_run) if alone and None not in {one.test for one in events} else (of_run,):
+            until = None if tests == alone else asyncio.get_running_loop().time() + MOST_LOOKING.total_seconds()
+            came = await self._came(hearing, baseline, again, Looking(tests, events, histories, until))
+            events = [one for one in events if one.fingerprint not in came]
+            if not events:
+                return
 
-    async def _looks(self, image: Image, tests: Sequence[str], times: int, looks: list[Look]) -> set[str]:
-        """Boot so many times; return what came."""
-        for _ in range(times):
-            _expect_through(await self._look(image, tests, looks))
-        return {one for look in looks[len(looks) - times :] for one in look.came}
+    async def _came(self, hearing: Hearing, baseline: RunFacts, again: Again, for_: Looking) -> frozenset[str]:
+        """Boot both sides in turn, while a complaint comes with the patches alone and chance may explain it.
+
+        Return what came when it was first looked for.
+        """
+        image, of_base = await self._image(hearing.run, patched=True), None
+        came = first = await self._complained(image, for_, again.looks)
+        while came:
+            of_base = of_base or await self._image(baseline, patched=False)
+            came -= await self._complained(of_base, for_, again.base_looks)
+            if not for_.more(came, again):
+                break
+            came &= await self._complained(image, for_, again.looks)
+        return first
+
+    async def _complained(self, image: Image, for_: Looking, looks: list[Look]) -> frozenset[str]:
+        _expect_through(await self._look(image, for_.tests, looks))
+        return looks[-1].came & {one.fingerprint for one in for_.events}
 
     def recurring(self, hearing: Hearing, again: Again) -> tuple[ConsoleEvent, ...]:
         """Return what the patched kernel complained of again, and the unpatched one never."""
@@ -139,11 +189,11 @@ class Confirmer:
         fresh = unknown(hearing.run.console, hearing.baseline.console)
         return tuple(one for one in fresh if came_again(one, again.looks, again.base_looks))
 
-    async def suspects(self, hearing: Hearing, again: Again, precedents: Precedents) -> None:
-        """Run the tests that look like the series' doing again, alone, twice on each side.
+    async def suspects(self, hearing: Hearing, again: Again, precedents: Precedents) -> tuple[TestKey, ...]:
+        """Run the tests that look like the series' doing again, alone, twice on each side, and those in doubt further.
 
-        One that is known to fail by itself is run further on the patched side, until chance explains no more that it
-        always fails. Of very many, a sample is run again; the rest only where the sample is not all of one kind.
+        Of very many, a sample is run again; the rest only where the sample is not all of one kind: so many that fail
+        alike have one cause. Return the tests that chance may explain even so.
 
         Raises:
             InfrastructureError: an image cannot be had, or a machine does not start.
@@ -156,13 +206,32 @@ class Confirmer:
         if first and not confirming.seen_again(sides(hearing, again)[1], first):
             raise InfrastructureError(f"none of {len(first)} tests that failed had a result when it was run again")
         rest = tuple(key for key in (*both, *news) if key not in set(first))
-        if rest and not confirming.all_alike(*sides(hearing, again), first):
+        alike = bool(rest) and confirming.all_alike(*sides(hearing, again), first)
+        if rest and not alike:
             await self._twice(hearing, again, rest, on_both=both)
-        for _ in range(USUAL_RUNS, MOST_RUNS):
-            doubted = confirming.once_more(*sides(hearing, again), both, precedents.histories)
-            if not doubted:
-                return
-            await self._alone(await self._image(hearing.run, patched=True), doubted, again, on_base=False)
+        flaky = {key for key, history in precedents.histories.items() if history.flaky}
+        perhaps = sorted(flaky.intersection(first)) if alike else both
+        return await self._further(hearing, again, perhaps, precedents.histories)
+
+    async def _further(
+        self, hearing: Hearing, again: Again, keys: Sequence[TestKey], histories: Mapping[TestKey, History]
+    ) -> tuple[TestKey, ...]:
+        """Run tests until chance explains no more that they fail; return those that it explains even so.
+
+        They share a machine: alone they have failed before. One that is known to fail by itself passes on the base now
+        and then, which proves nothing: that is run with the patches only.
+        """
+        for number in range(USUAL_RUNS, MOST_RUNS + 1):
+            doubted = confirming.doubted(*sides(hearing, again), keys, histories)
+            if not doubted or number == MOST_RUNS:
+                break
+            image = await self._image(hearing.run, patched=True)
+            await self._alone(image, doubted, again, on_base=False, together=True)
+            unproved = [key for key in doubted if not histories.get(key, History()).flaky]
+            if unproved and hearing.baseline is not None:
+                image = await self._image(hearing.baseline, patched=False)
+                await self._alone(image, unproved, again, on_base=True, together=True)
+        return doubted
 
     async def _twice(
         self, hearing: Hearing, again: Again, keys: Sequence[TestKey], *, on_both: Sequence[TestKey]
@@ -178,9 +247,11 @@ class Confirmer:
             for _ in range(USUAL_RUNS):
                 await self._alone(image, sorted(shared), again, on_base=True)
 
-    async def _alone(self, image: Image, suspects: Sequence[TestKey], again: Again, *, on_base: bool) -> None:
+    async def _alone(
+        self, image: Image, suspects: Sequence[TestKey], again: Again, *, on_base: bool, together: bool = False
+    ) -> None:
         names = top_level(suspects)
-        groups = [(name,) for name in names] if len(names) <= MOST_ALONE else [names]
+        groups = [names] if together or len(names) > MOST_ALONE else [(name,) for name in names]
         wanted = set(suspects)
         seen = again.base if on_base else again.patched
         results: list[TestResult] = []

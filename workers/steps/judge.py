@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from app.domain.complained import doubtful
+from app.domain.complained import doubtful, unknown
+from app.domain.confirming import in_doubt
 from app.domain.console import ConsoleEvent
-from app.domain.outcome import Step
-from app.domain.regression import Change, compare
+from app.domain.outcome import Step, TestKey
+from app.domain.regression import Change, candidates, compare, top_level
 from app.domain.verdict import Case
 from app.domain.verdict import judge as rule
 from app.services import execution, judging
@@ -29,18 +30,23 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
         job = execution.load_job(session, run_id)
     async with recorder.step(Step.JUDGE) as record:
         again, precedents = Again(), Precedents()
+        doubted: Sequence[TestKey] = ()
         confirmer = Confirmer(context=context, record=record, job=job)
-        hearing = await confirmer.whole(hearing, again)
+        fresh = unknown(hearing.run.console, hearing.baseline.console) if hearing.baseline else ()
+        with context.sessions() as session:
+            heard = find_complaints(session, run_id, fresh)
+        hearing = await confirmer.whole(hearing, again, heard)
         if hearing.baseline and hearing.baseline.results and (hearing.run.results or again.patched):
             with context.sessions() as session:
                 base, patched = sides(hearing, again)
                 precedents = find_precedents(session, run_id, baseline=base, patched=patched)
-            await confirmer.suspects(hearing, again, precedents)
+            doubted = await confirmer.suspects(hearing, again, precedents)
         complaints = confirmer.recurring(hearing, again)
-        with context.sessions() as session:
-            histories = find_complaints(session, run_id, complaints)
-        doubted = [one for one in complaints if doubtful(one, again.looks, histories[one.fingerprint])]
-        ruling = _rule(hearing, again, precedents, complaints=complaints, doubted=doubted)
+        base, patched = sides(hearing, again)
+        sure = {key for key in candidates(base, patched) if not patched[key].mixed}.difference(doubted)
+        looks = again.looks, again.base_looks
+        vague = [one for one in complaints if doubtful(one, *looks, heard[one.fingerprint], top_level(sure))]
+        ruling = _rule(hearing, again, precedents, doubted=doubted, complaints=complaints, now_and_then=vague)
         record.summary = ruling.judgement.sentence
         record.detail = {"boots_again": {"patched": len(again.patched), "base": len(again.base)}}
     return ruling
@@ -51,8 +57,9 @@ def _rule(
     again: Again,
     precedents: Precedents,
     *,
+    doubted: Sequence[TestKey],
     complaints: Sequence[ConsoleEvent],
-    doubted: Sequence[ConsoleEvent],
+    now_and_then: Sequence[ConsoleEvent],
 ) -> Ruling:
     baseline, run = hearing.baseline, hearing.run
     changes: tuple[Change, ...] = ()
@@ -65,6 +72,7 @@ def _rule(
             histories=precedents.histories,
             ignored=precedents.ignored,
         )
+        changes = in_doubt(changes, doubted)
     since = judging.since_previous(hearing, changes)
     judgement = rule(
         Case(
@@ -72,9 +80,9 @@ def _rule(
             run=run.steps,
             baseline=None if baseline is None else baseline.steps,
             changes=changes,
-            console=tuple(one for one in complaints if one not in doubted),
+            console=tuple(one for one in complaints if one not in now_and_then),
             baseline_console=() if baseline is None else baseline.console,
-            doubtful=tuple(doubted),
+            doubtful=tuple(now_and_then),
             previous=hearing.before.label if hearing.before else None,
             since=since,
             alike=not (hearing.before and hearing.before.caveats),

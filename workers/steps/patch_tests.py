@@ -7,8 +7,9 @@ from typing import Any
 import structlog
 
 from app.config import ProfileSettings
-from app.domain.bisection import Bisection, FirstBad, Seen
+from app.domain.bisection import LOOKS, Bisection, FirstBad, Seen
 from app.domain.counted import counted
+from app.domain.flake import MOST_RUNS, USUAL_RUNS, History, while_chance_explains
 from app.domain.outcome import Outcome, TestKey, Verdict
 from app.domain.patches import Finding, FindingKind
 from app.domain.regression import ABSENT, Observations, Side, observe, top_level
@@ -23,7 +24,6 @@ from workers.steps.selftests import boot_quietly
 
 log = structlog.get_logger(__name__)
 
-CONFIRMATIONS = 2
 MOST_NAMED = 50
 EXCERPT = 4000
 
@@ -182,9 +182,9 @@ def _seen(subject: Subject, life: Lives) -> Seen:
 
 
 def _begun(prober: Prober, subject: Subject, known: dict[int, Lives]) -> Bisection:
-    """What is known before: the judge has seen both ends, more than once; single patches were booted perhaps."""
+    """What is known before: the judge has seen both ends, as often as it takes; single patches were booted perhaps."""
     state = Bisection(length=prober.line.length)
-    for _ in range(CONFIRMATIONS):
+    for _ in range(LOOKS):
         state = state.told(0, Seen.GOOD).told(prober.line.length, Seen.BAD)
     for position in prober.unbuilt | (prober.untouched - {prober.line.length}):
         state = state.told(position, Seen.UNTOLD)
@@ -250,12 +250,17 @@ def tests_of(life: Lives, baseline: RunFacts, files: Collection[str]) -> dict[st
 
 
 async def passing_trouble(
-    prober: Prober, lives: dict[int, Lives], *, but: frozenset[TestKey], boots: bool
+    prober: Prober,
+    lives: dict[int, Lives],
+    *,
+    but: frozenset[TestKey],
+    boots: bool,
+    histories: Mapping[TestKey, History],
 ) -> list[Finding]:
-    """Return what single patches break that is whole at the end: confirmed alone, twice, and against those before it.
+    """Return what single patches break that is whole at the end: seen again alone, and against those before it.
 
     `but` are tests that are not among them: the whole series fails them, or nobody is named for them; `boots`: the
-    whole series boots.
+    whole series boots. `histories` say how often tests fail by themselves.
 
     Raises:
         InfrastructureError: trouble of ours.
@@ -265,7 +270,7 @@ async def passing_trouble(
     sides[prober.line.length] = observe([prober.run.results])
     for position, keys in sorted(_suspects(prober, sides, but=but).items()):
         before = max([0, *(at for at in sides if at < position)])
-        confirmed = await _confirmed(prober, keys, bad=position, good=before)
+        confirmed = await _confirmed(prober, keys, bad=position, good=before, histories=histories)
         by_end: dict[int | None, list[TestKey]] = {}
         for key in confirmed:
             later = (at for at in sorted(sides) if at > position and sides[at].get(key, ABSENT).always_passes)
@@ -305,28 +310,34 @@ def _fails(seen: Observations) -> bool:
     return bool(seen.failures) and not seen.aggregate
 
 
-async def _confirmed(prober: Prober, keys: Sequence[TestKey], *, bad: int, good: int) -> list[TestKey]:
-    """Return the tests that fail again at `bad` and pass at `good`, each time, alone."""
+async def _confirmed(
+    prober: Prober, keys: Sequence[TestKey], *, bad: int, good: int, histories: Mapping[TestKey, History]
+) -> list[TestKey]:
+    """Return the tests that fail again at `bad` and pass at `good`, alone, each time until that is no chance."""
+    sure: list[TestKey] = []
     left = list(keys)
-    for position, wanted in ((bad, Seen.BAD), (good, Seen.GOOD)) * CONFIRMATIONS:
-        if not left:
-            return []
-        life = await prober.boot(position, top_level(left))
-        left = [key for key in left if life is not None and Subject(key=key).seen_in(life) is wanted]
-    return left
+    for again in range(1, MOST_RUNS + 1):
+        for position, wanted in ((bad, Seen.BAD), (good, Seen.GOOD)):
+            if not left:
+                return sorted(sure)
+            life = await prober.boot(position, top_level(left))
+            left = [key for key in left if life is not None and Subject(key=key).seen_in(life) is wanted]
+        known = {key: histories.get(key, History(runs=1)).and_passed(again) for key in left}
+        sure += [key for key in left if again >= USUAL_RUNS and not known[key].explains_failures(again)]
+        left = [key for key in left if key not in sure]
+    return sorted(sure)
 
 
 async def _no_boots(prober: Prober, lives: dict[int, Lives]) -> list[Finding]:
-    """Return the patches that do not boot although the whole does: seen twice, the one before it booting in between."""
+    """Return the patches that do not boot although the whole does, and although the one before them does."""
     found = []
     silent = [position for position, life in sorted(lives.items()) if not life.ready]
     for position in silent:
         before = max([0, *(at for at in lives if at < position)])
         if before in silent:
             continue  # the patch before it is the one
-        good = await prober.boot(before, ())
-        again = await prober.boot(position, ())
-        if good is None or not good.ready or again is None or again.ready:
+        again = await _silent(prober, position, before)
+        if again is None:
             continue
         after = (at for at in sorted(lives) if at > position and lives[at].ready)
         event = next(iter(again.events), None)
@@ -341,3 +352,14 @@ async def _no_boots(prober: Prober, lives: dict[int, Lives]) -> list[Finding]:
             )
         )
     return found
+
+
+async def _silent(prober: Prober, position: int, before: int) -> Lives | None:
+    """Return how a patch does not boot, the one before it booting each time in between; None where that was chance."""
+    again = None
+    for _ in while_chance_explains():
+        good = await prober.boot(before, ())
+        again = await prober.boot(position, ())
+        if good is None or not good.ready or again is None or again.ready:
+            return None
+    return again

@@ -10,8 +10,9 @@ from app.config import ProfileSettings
 from app.db.queries.logs import log_size, read_log, step_with_log
 from app.domain.build_warnings import KERNEL_BEGINS
 from app.domain.diff import parse_files
+from app.domain.flake import USUAL_RUNS
 from app.domain.message import parse_message, patch_mail
-from app.domain.outcome import Outcome, Step, TestKey
+from app.domain.outcome import Outcome, Step
 from app.domain.patches import Finding
 from app.domain.regression import observe
 from app.domain.sentence import plural
@@ -20,7 +21,7 @@ from app.services import execution, patches
 from app.services.execution import Job
 from app.services.judging import RunFacts
 from app.services.patches import Heard, Trial
-from app.services.precedents import find_precedents
+from app.services.precedents import Precedents, find_precedents
 from workers.context import Context
 from workers.ports import Base, Checkout, PatchAdvice, Steps
 from workers.recorder import Recorder, StepRecord
@@ -28,7 +29,6 @@ from workers.steps.apply import base_tree
 from workers.steps.lives import Lives
 from workers.steps.patch_builds import Built, Line, Whole, build_each, build_findings, warnings_of
 from workers.steps.patch_tests import (
-    CONFIRMATIONS,
     Prober,
     boot_each,
     first_bad,
@@ -143,16 +143,18 @@ class _Tried:
         )
         subjects = subjects_of(heard)
         found = await first_bad(prober, subjects, lives) if subjects else []
-        others = frozenset((*(key for key, _ in heard.blamed), *heard.gone)) | self._excused(lives, heard.baseline)
-        return found + await passing_trouble(prober, lives, but=others, boots=heard.run.booted)
+        known = self._known(lives, heard.baseline)
+        flaky = {key for key, one in known.histories.items() if one.flaky and one.explains_failures(USUAL_RUNS)}
+        others = flaky.union((key for key, _ in heard.blamed), heard.gone, known.ignored)
+        return found + await passing_trouble(
+            prober, lives, but=frozenset(others), boots=heard.run.booted, histories=known.histories
+        )
 
-    def _excused(self, lives: Mapping[int, Lives], baseline: RunFacts) -> frozenset[TestKey]:
-        """Return the failing tests that nobody is named for: they are ignored, or may have failed by themselves."""
+    def _known(self, lives: Mapping[int, Lives], baseline: RunFacts) -> Precedents:
+        """Return what is known of the tests that fail in boots of single patches."""
         base, patched = observe([baseline.results]), observe(life.results for life in lives.values())
         with self._context.sessions() as session:
-            known = find_precedents(session, self._job.run_id, baseline=base, patched=patched)
-        flaky = (key for key, history in known.histories.items() if history.explains_failures(CONFIRMATIONS))
-        return frozenset((*known.ignored, *flaky))
+            return find_precedents(session, self._job.run_id, baseline=base, patched=patched)
 
     async def _advice(self, steps: Steps, line: Line, heard: Heard) -> None:
         """Ask the tree's scripts; advice that cannot be had is no trouble."""
