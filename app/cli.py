@@ -80,6 +80,7 @@ def ingest(
     """Take whole archives in, or what is new in them since the last time; nothing is run."""
     from app.taking_in import take_in_archives
 
+    gc.freeze()  # what was imported stays, and is not gone through again with each of thousands of batches
     with _database_running(), _telling_database_trouble():
         take_in_archives(_settings(), places)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from app.domain.message import Message
 from app.domain.message_id import id_in_url
@@ -14,6 +15,7 @@ MAX_TEXT = 1 << 18  # characters of a mail that are searched for a change log
 LABEL = r"(?:rfc[ -]?)?v\d{1,3}(?:\.\d{1,2})?|rfc(?:[ -]?\d{1,3})?"
 _IS_LABEL = re.compile(r"(?:rfc)?v\d{1,3}(?:\.\d{1,2})?|rfc\d{0,3}")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
+_TO_MAIL = re.compile(r"https?://[^\s<>\"]*(?:@|%40)", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9.]*[a-z0-9]")
 _BULLET = r"[ \t*+#\u2022.\u2013-]{0,20}"
 _STEP = re.compile(
@@ -67,7 +69,7 @@ def revision_links(message: Message) -> tuple[RevisionLink, ...]:
     """
     text = message.prose[:MAX_TEXT]
     found: dict[str, str | None] = dict.fromkeys(parse_declared(message.body).supersedes) if "upersedes" in text else {}
-    if "http" in text:
+    if _TO_MAIL.search(text):  # most texts have none, and are not read for it
         for link in _Reader(text).links():
             if found.get(link.message_id) is None:
                 found[link.message_id] = link.label
@@ -80,11 +82,16 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
-        self._notes = {use["note"]: use["label"] for use in _FOOTNOTE_USE.finditer(text)}
+        self._text = text
         self._section: str | None = None  # set between a section's heading and the blank line after its points
         self._last_section: str | None = None
         self._has_points = False
         self._previous = ""
+
+    @cached_property
+    def _notes(self) -> dict[str, str]:
+        """The label that each footnote is referred to with; few logs have any."""
+        return {use["note"]: use["label"] for use in _FOOTNOTE_USE.finditer(self._text)}
 
     def links(self) -> Iterator[RevisionLink]:
         for line in self._lines:

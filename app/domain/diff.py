@@ -286,5 +286,5 @@ def changed_lines(files: Iterable[FileDiff]) -> frozenset[str]:
         for each in files
         for hunk in each.hunks
         for line in hunk.lines
-        if line[:1] in ("+", "-") and len(line) > 4
+        if len(line) > 4 and line[0] in "+-"
     )

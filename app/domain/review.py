@@ -2,8 +2,9 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.domain.address import Address
 from app.domain.bots import Bot, identify
@@ -79,8 +80,7 @@ def read_comment(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Place(NamedTuple):
     path: str
     line: int
     removed: bool
@@ -95,9 +95,9 @@ def find_anchors(body: str, files: Sequence[FileDiff], prose: str = "") -> tuple
     quoted lines that a mailer made of one are joined again. What is said below the quoted end of the mail is about
     all of it, and no point.
     """
-    walk = _Walk(files, prose)
-    for line in body.split("\n"):
-        quote = _QUOTE.match(line) if line.startswith(">") else None
+    lines = [(line, _QUOTE.match(line) if line.startswith(">") else None) for line in body.split("\n")]
+    walk = _Walk(files, prose, _keys(quote for _, quote in lines if quote is not None))
+    for line, quote in lines:
         if quote is None:
             walk.say(line)
         else:
@@ -108,11 +108,24 @@ def find_anchors(body: str, files: Sequence[FileDiff], prose: str = "") -> tuple
     return tuple(walk.anchors[:MAX_QUOTES])
 
 
-class _Walk:
-    """Follows a reply through the diff that it quotes."""
+def _keys(quotes: Iterable[re.Match[str]]) -> frozenset[str]:
+    """Return all that a walk may look for: what is quoted, by itself and joined to the quoted line before it."""
+    found, before = set(), ""
+    for quote in quotes:
+        if quote[1].count(">") > 1 or _HEADER.match(quote[2]):
+            continue
+        key = squeezed(quote[2])
+        found |= {key, before + squeezed(" " + quote[2])}
+        before = key
+    return frozenset(key for key in found if len(key) > 1)
 
-    def __init__(self, files: Sequence[FileDiff], prose: str) -> None:
+
+class _Walk:
+    """Follows a reply through the diff that it quotes; `wanted` are the lines that it may look for, `squeezed`."""
+
+    def __init__(self, files: Sequence[FileDiff], prose: str, wanted: frozenset[str]) -> None:
         self.anchors: list[Anchor] = []
+        self._wanted = wanted
         self._places: dict[str, list[_Place]] = {}
         self._files: dict[str | None, int] = {}
         self._hunks: dict[tuple[int, int], list[int]] = {}
@@ -126,7 +139,7 @@ class _Walk:
     def _index_prose(self, prose: str) -> int:
         at = 0
         for at, line in enumerate(prose.split("\n")[:MAX_PROSE], 1):
-            if len(key := squeezed(line)) > 1 and not _FURNITURE.fullmatch(line):
+            if (key := squeezed(line)) in self._wanted and not _FURNITURE.fullmatch(line):
                 self._places.setdefault(key, []).append(_Place(path="", line=at, removed=False, at=at - 1))
         return at
 
@@ -139,8 +152,8 @@ class _Walk:
                 self._hunks.setdefault((old, new), []).append(at)
                 for line in hunk.lines:
                     removed, added = line.startswith("-"), line.startswith("+")
-                    place = _Place(path=each.path, line=old if removed else new, removed=removed, at=at)
-                    if len(key := squeezed(line)) > 1:
+                    if (key := squeezed(line)) in self._wanted:
+                        place = _Place(path=each.path, line=old if removed else new, removed=removed, at=at)
                         self._places.setdefault(key, []).append(place)
                     old += not added
                     new += not removed
@@ -168,11 +181,12 @@ class _Walk:
 
     def end_point(self) -> None:
         """What was said since the last quote is a point at the line quoted there."""
-        text = _FOOTER.split("\n".join(self._said), maxsplit=1)[0]
+        said, self._said, place = self._said, [], self._place
+        if not said or place is None:
+            return
+        text = _FOOTER.split("\n".join(said), maxsplit=1)[0]
         text = "\n".join(line for line in text.split("\n") if not ELIDED.fullmatch(line.strip())).strip()
-        self._said = []
-        if text and self._place is not None:
-            place = self._place
+        if text:
             self.anchors.append(
                 Anchor(path=place.path, line=place.line, removed=place.removed, quoted=self._quoted, text=text)
             )

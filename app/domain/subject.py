@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_TOTAL = 1999
 
@@ -105,7 +106,13 @@ class _Reading:
 
 def parse_subject(text: str) -> Subject:
     """Read a decoded subject; never fails. Only what stands in brackets before the title counts."""
-    rest = " ".join(text[:2000].split())
+    return _read(text[:2000])
+
+
+@lru_cache(maxsize=2048)
+def _read(text: str) -> Subject:
+    """Read it: each of the several readers of a batch of mails asks for its subject."""
+    rest = " ".join(text.split())
     is_reply, groups, title = _prefixes(rest)
     reading = _Reading(tags=[])
     for group in groups:
