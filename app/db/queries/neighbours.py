@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, any_, bindparam, literal, or_, select, text
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Text, any_, bindparam, literal, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.db.models import Comment, Message, MessageKind, Patch, Revision
@@ -145,14 +145,10 @@ def add_series(session: Session, to: Neighbours, series: Collection[int]) -> Non
     """
     to.series.update(series)
     own = [one.id for one in to.mails.values() if one.kind in POSTED]
-    to.series.update(
-        session.scalars(
-            select(Revision.series_id)
-            .outerjoin(Patch, Patch.revision_id == Revision.id)
-            .where(or_(among(Revision.cover_id, own), among(Patch.message_pk, own)))
-            .distinct()
-        )
-    )
+    patched = select(Patch.revision_id).where(among(Patch.message_pk, own))
+    # Two statements, for one with OR reads both tables whole: no index has both columns.
+    for which in (among(Revision.cover_id, own), Revision.id.in_(patched)):
+        to.series.update(session.scalars(select(Revision.series_id).where(which).distinct()))
     said = [one.id for one in to.mails.values() if one.kind is MessageKind.COMMENT]
     to.series.update(
         session.scalars(
