@@ -1,5 +1,7 @@
 """Links to earlier revisions, in the forms that people write them."""
 
+import time
+
 import pytest
 
 from app.domain.changelog import revision_links
@@ -81,3 +83,24 @@ def test_only_the_text_above_a_diff_counts() -> None:
     assert links(f"v3: {URL}\n---\n{change()}\nv2: https://lore.kernel.org/bpf/other@example.org/\n") == [
         ("v3", "old@example.org")
     ]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "http://",
+        "http://a ",
+        f"{URL} ",
+        "[1] http://a@b\n",
+        "v1 [1] ",
+        "v2 -> v3:\n* ",
+        "http://a/@\n",
+        "http://%40",
+        "v3: " * 200,
+    ],
+    ids=repr,
+)
+def test_time_is_linear(piece: str) -> None:
+    started = time.process_time()
+    links(piece * (300_000 // len(piece)))
+    assert time.process_time() - started < 4

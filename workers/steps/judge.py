@@ -46,7 +46,7 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
         sure = {key for key in candidates(base, patched) if not patched[key].mixed}.difference(doubted)
         looks = again.looks, again.base_looks
         vague = [one for one in complaints if doubtful(one, *looks, heard[one.fingerprint], top_level(sure))]
-        ruling = _rule(hearing, again, precedents, doubted=doubted, complaints=complaints, now_and_then=vague)
+        ruling = _rule(hearing, again, precedents, doubted=doubted, complaints=complaints, vague=vague)
         record.summary = ruling.judgement.sentence
         record.detail = {"boots_again": {"patched": len(again.patched), "base": len(again.base)}}
     return ruling
@@ -59,7 +59,7 @@ def _rule(
     *,
     doubted: Sequence[TestKey],
     complaints: Sequence[ConsoleEvent],
-    now_and_then: Sequence[ConsoleEvent],
+    vague: Sequence[ConsoleEvent],
 ) -> Ruling:
     baseline, run = hearing.baseline, hearing.run
     changes: tuple[Change, ...] = ()
@@ -80,9 +80,9 @@ def _rule(
             run=run.steps,
             baseline=None if baseline is None else baseline.steps,
             changes=changes,
-            console=tuple(one for one in complaints if one not in now_and_then),
+            console=tuple(one for one in complaints if one not in vague),
             baseline_console=() if baseline is None else baseline.console,
-            doubtful=tuple(now_and_then),
+            doubtful=tuple(vague),
             previous=hearing.before.label if hearing.before else None,
             since=since,
             alike=not (hearing.before and hearing.before.caveats),
