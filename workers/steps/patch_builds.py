@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from app.domain.build_warnings import (
@@ -53,6 +53,40 @@ class Line:
     def touched(self) -> frozenset[str]:
         """The paths that the series touches."""
         return frozenset(path for position in range(1, self.length + 1) for path in self.files(position))
+
+    def on_base(self, warning: BuildWarning) -> BuildWarning:
+        """Return a warning as the base would give it: of a file that the series renames under its name there."""
+        file, unit = (None if path is None else self._name_on_base(path) for path in (warning.file, warning.unit))
+        return replace(warning, file=file, unit=unit)
+
+    def _name_on_base(self, path: str) -> str:
+        """Return a file's name before the series, spelled from where `path` is: tools name files from their own folder.
+
+        An object is renamed with its source.
+        """
+        stem, dot, end = path.rpartition(".")
+        source = f"{stem}.c" if dot and end == "o" else path
+        whole = self.in_tree(source)
+        folder = whole.removesuffix(source)
+        was = self._renamed.get(whole, whole)
+        if not was.startswith(folder):
+            return path
+        return (was if source == path else f"{was.rpartition('.')[0]}.o").removeprefix(folder)
+
+    @property
+    def _renamed(self) -> dict[str, str]:
+        """The files with another name than on the base, and that name."""
+        names: dict[str, str] = {}
+        for one in (file for diff in self.diffs for file in diff):
+            if one.renamed and one.old_path is not None and one.new_path is not None:
+                names[one.new_path] = names.pop(one.old_path, one.old_path)
+        return names
+
+    def in_tree(self, file: str) -> str:
+        """Return a path as the tree has it: tools below tools/ name files from their own folder."""
+        touched = self.touched
+        ends = [path for path in touched if path.endswith(f"/{file}")]
+        return ends[0] if file not in touched and len(ends) == 1 else file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,14 +222,15 @@ async def warnings_of(
     """
     first: dict[tuple[str, str], tuple[int, Part, BuildWarning]] = {}
     for one in built:
-        for part, said in one.said.items():
-            for warning in said:
+        for part, found in one.said.items():
+            for warning in found:
                 first.setdefault(warning.key, (one.position, part, warning))
     brought: dict[int, list[dict[str, Any]]] = {}
     if first:
-        known = await _known(record, steps, line, [(part, warning) for _, part, warning in first.values()])
+        said = [(part, line.on_base(warning)) for _, part, warning in first.values()]
+        known = await _known(record, steps, line, said)
         for position, _, warning in first.values():
-            if new_warnings([warning], known):
+            if new_warnings([line.on_base(warning)], known):
                 told = _told(line, warning, remains=_remains(warning, position, built))
                 brought.setdefault(position, []).append(told)
     if warn and built[-1].outcome is not Outcome.FAIL:
@@ -238,7 +273,8 @@ async def _of_sources(
         found, _ = await asyncio.to_thread(_read, log.decode("utf-8", "replace"))
         said.append(tuple(warning for warnings in found.values() for warning in warnings))
     base, patched = said
-    fresh = new_warnings(patched, known | {warning.key for warning in base})
+    on_base = {warning.key for warning in base}
+    fresh = (one for one in new_warnings(patched, known) if new_warnings([line.on_base(one)], on_base))
     return [(_owner(line, warning), warning) for warning in fresh]
 
 
@@ -268,15 +304,8 @@ def _remains(warning: BuildWarning, position: int, built: Sequence[Built]) -> bo
 
 def _told(line: Line, warning: BuildWarning, *, remains: bool) -> dict[str, Any]:
     told = asdict(warning)
-    told["file"] = _in_tree(line, warning.file)
+    told["file"] = None if warning.file is None else line.in_tree(warning.file)
     return {name: told[name] for name in ("file", "line", "text", "tool", "excerpt")} | {"remains": remains}
-
-
-def _in_tree(line: Line, file: str | None) -> str | None:
-    """Return a path as the tree has it: tools below tools/ name files from their own folder."""
-    touched = line.touched
-    ends = [path for path in touched if file is not None and path.endswith(f"/{file}")]
-    return ends[0] if file not in touched and len(ends) == 1 else file
 
 
 def _read(log: str) -> tuple[dict[Part, tuple[BuildWarning, ...]], frozenset[str]]:
