@@ -115,16 +115,20 @@ def diff_logs(
     if beyond:
         lines.append(_gap(beyond, "not compared"))
     lines += _both(right, len(left) - tail, len(right) - tail, tail)
+    return _summed(lines, context, beyond, _figures(left, right))
+
+
+def _summed(lines: Sequence[DiffLine], context: int, beyond: int, figures: tuple[Figure, ...]) -> LogDiff:
+    """Return the comparison with all its `lines`, of which `beyond` more were not compared."""
     removed, added = (sum(line.where is where for line in lines) for where in (Where.LEFT, Where.RIGHT))
     shown = tuple(_with_gaps(lines, context)) if removed or added or beyond else ()
-    cut = max(len(shown) - MAX_SHOWN, 0)
     return LogDiff(
         lines=shown[:MAX_SHOWN],
         removed=removed,
         added=added,
         moved=sum(line.moved for line in lines),
-        figures=_figures(left, right),
-        left_out=beyond + cut,
+        figures=figures,
+        left_out=beyond + max(len(shown) - MAX_SHOWN, 0),
     )
 
 

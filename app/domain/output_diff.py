@@ -1,7 +1,7 @@
 """What a test printed in two runs, compared part by part: logs with logs, an iterator's output with its like."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.log_diff import MAX_LINES, LogDiff, diff_logs
@@ -12,6 +12,10 @@ MAX_COMPARED = 60
 """Parts that are compared; a test with more of them has no page that anybody reads."""
 MAX_IN_ALL = 6 * MAX_LINES
 """Lines of all parts that are compared: two seconds, where nothing is alike."""
+
+_Key = tuple[PartKind, str, int]
+"""What a part is, what it says it is, and which of those that say so (from 1)."""
+_Parts = Mapping[_Key, Part]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,41 +59,42 @@ def diff_outputs(
     """
     framed = parts(left), parts(right)
     a, b = (dict(_numbered(side)) for side in framed)
-    keys = list(dict.fromkeys((*b, *a)))[:MAX_COMPARED]
     c = {} if again is None else dict(_numbered(parts(again)))
-    found = []
-    room = MAX_IN_ALL
-    for key in keys:
-        kind, title, number = key
-        one, other = a.get(key), b.get(key)
-        style = Style.ITERATOR if kind is PartKind.ITERATOR else Style.LOG
-        lines = (one.lines if one else (), other.lines if other else ())
-        most = min(MAX_LINES, room)
-        diff = diff_logs(*lines, context=context, style=style, exact=exact, most=most)
-        room -= 0 if lines[0] == lines[1] else min(most, max(map(len, lines)))
-        another = c.get(key)
-        found.append(
-            PartDiff(
-                kind=kind,
-                title=title,
-                number=number if any(k[:2] == key[:2] and k != key for k in keys) else 0,
-                left=one is not None,
-                right=other is not None,
-                diff=diff,
-                restless=bool(one and another and not diff.same and _differ(one, another, style, most)),
-            )
-        )
+    found = list(_by_part(a, b, c, context=context, exact=exact))
     beside = diff_logs(_beside(left, framed[0]), _beside(right, framed[1]), context=context, exact=exact)
     if not found or not beside.same:
         found.append(PartDiff(kind=None, title="", number=0, left=True, right=True, diff=beside))
     return tuple(found)
 
 
+def _by_part(a: _Parts, b: _Parts, c: _Parts, *, context: int, exact: bool) -> Iterator[PartDiff]:
+    """Compare the parts of `a` with those of `b`; `c` are those of another boot of `a`."""
+    keys = list(dict.fromkeys((*b, *a)))[:MAX_COMPARED]
+    room = MAX_IN_ALL
+    for key in keys:
+        kind, title, number = key
+        one, other, another = a.get(key), b.get(key), c.get(key)
+        style = Style.ITERATOR if kind is PartKind.ITERATOR else Style.LOG
+        lines = (one.lines if one else (), other.lines if other else ())
+        most = min(MAX_LINES, room)
+        diff = diff_logs(*lines, context=context, style=style, exact=exact, most=most)
+        room -= 0 if lines[0] == lines[1] else min(most, max(map(len, lines)))
+        yield PartDiff(
+            kind=kind,
+            title=title,
+            number=number if any(k[:2] == key[:2] and k != key for k in keys) else 0,
+            left=one is not None,
+            right=other is not None,
+            diff=diff,
+            restless=bool(one and another and not diff.same and _differ(one, another, style, most)),
+        )
+
+
 def _differ(one: Part, another: Part, style: Style, most: int) -> bool:
     return not diff_logs(one.lines, another.lines, style=style, most=most).same
 
 
-def _numbered(framed: Sequence[Part]) -> list[tuple[tuple[PartKind, str, int], Part]]:
+def _numbered(framed: Sequence[Part]) -> list[tuple[_Key, Part]]:
     counts: Counter[tuple[PartKind, str]] = Counter()
     found = []
     for part in framed:

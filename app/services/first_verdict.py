@@ -42,6 +42,20 @@ def say_first(session: Session, held: Claim, so_far: SoFar) -> None:
     baseline = None if run.baseline_id is None else session.get_one(Run, run.baseline_id)
     if baseline is None or baseline.results_attempt is None:
         return
+    said = first_verdict(_case(session, run, baseline, so_far), still=so_far.still)
+    if said is not None:
+        now = datetime.now(UTC)
+        # Locked no sooner: the results that come in meanwhile wait for it.
+        run = attempts.locked_run(session, held)
+        took = (now - (run.started_at or now)).total_seconds()
+        run.evidence = run.evidence | {
+            "first_verdict": clean_json(
+                {"sentence": said, "at": now.isoformat(), "seconds": round(took, 1), "attempt": held.attempt}
+            )
+        }
+
+
+def _case(session: Session, run: Run, baseline: Run, so_far: SoFar) -> Case:
     base = judging.facts_of(session, baseline, so_far.first)
     patched = observe([counted(_through(so_far), run.files)])
     failing = [key for key, seen in patched.items() if seen.failing]
@@ -53,7 +67,7 @@ def say_first(session: Session, held: Claim, so_far: SoFar) -> None:
         not_built=(base.not_built, {}),
         ignored=ignored_now(session, failing, tree=run.tree, profile=run.profile),
     )
-    case = Case(
+    return Case(
         label=session.get_one(Revision, run.revision_id).label,
         run=PASSED,
         baseline=base.steps,
@@ -63,17 +77,6 @@ def say_first(session: Session, held: Claim, so_far: SoFar) -> None:
         first=any(one["applied"] for one in baseline.evidence.get("first", ())),
         lacking=judging.lacking_in(baseline),
     )
-    said = first_verdict(case, still=so_far.still)
-    if said is not None:
-        now = datetime.now(UTC)
-        # Locked no sooner: the results that come in meanwhile wait for it.
-        run = attempts.locked_run(session, held)
-        took = (now - (run.started_at or now)).total_seconds()
-        run.evidence = run.evidence | {
-            "first_verdict": clean_json(
-                {"sentence": said, "at": now.isoformat(), "seconds": round(took, 1), "attempt": held.attempt}
-            )
-        }
 
 
 def _through(so_far: SoFar) -> Sequence[TestResult]:

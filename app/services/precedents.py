@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.models import Run, Test
-from app.db.queries.history import Heard, Seen, heard_on_unpatched, on_unpatched
+from app.db.queries.history import Complained, Seen, heard_on_unpatched, on_unpatched
 from app.db.queries.results import TestRef
 from app.domain.console import ConsoleEvent
 from app.domain.flake import History, Sighting, read_history
@@ -84,7 +84,7 @@ def find_complaints(session: Session, run_id: int, events: Collection[ConsoleEve
     }
 
 
-def _base(seen: Seen | Heard) -> str:
+def _base(seen: Seen | Complained) -> str:
     """Name an unpatched tree: with other prerequisites it is another."""
     return " ".join((seen.tree, seen.base_commit, seen.profile, *seen.prerequisites))
 

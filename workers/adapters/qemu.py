@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +51,15 @@ class _Life:
     total_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fitted:
+    """What a machine is made of."""
+
+    image: Image
+    profile: ProfileSettings
+    initrd: Path
+
+
 class Machine:
     """Boots images on this host; `cache_dir` holds the guest's root and what was found out about the host."""
 
@@ -75,28 +85,16 @@ class Machine:
         """
         in_use = locks.lock(image.folder / META, shared=True)
         async with in_use, workshop.own_folder(self._cache / "machines") as place:
-            initrd = place / "initrd"
-            await self._write_initrd(initrd, image, tests, profile, verbose=verbose)
-
-            async def boots(accelerator: Accelerator, seconds: float) -> bool:
-                life = _Life(boot_s=seconds, silence_s=seconds, total_s=seconds)
-                watch = Watch(console_sink=_ignore, results_sink=_ignore)
-                try:
-                    await self._live(image, profile, initrd, accelerator, watch, life, until_ready=True)
-                except InfrastructureError:
-                    if accelerator is Accelerator.TCG:
-                        raise
-                    return False  # a KVM that lies may also have QEMU give up
-                return watch.ready_at is not None
-
-            answer = await self._accelerators.find(boots)
+            fitted = _Fitted(image=image, profile=profile, initrd=place / "initrd")
+            await self._write_initrd(fitted, tests, verbose=verbose)
+            answer = await self._accelerators.find(partial(_boots, fitted))
             life = _Life(
                 boot_s=profile.boot_timeout.total_seconds(),
                 silence_s=profile.silence_timeout.total_seconds(),
                 total_s=profile.test_timeout.total_seconds(),
             )
             watch = Watch(console_sink=console, results_sink=results)
-            ending = await self._live(image, profile, initrd, answer.name, watch, life)
+            ending = await _live(fitted, answer.name, watch, life)
             return Boot(
                 ending=ending,
                 booted_s=watch.booted_s,
@@ -104,57 +102,63 @@ class Machine:
                 accelerator=answer.name,
             )
 
-    async def _write_initrd(
-        self, path: Path, image: Image, tests: Sequence[str], profile: ProfileSettings, *, verbose: bool
-    ) -> None:
+    async def _write_initrd(self, fitted: _Fitted, tests: Sequence[str], *, verbose: bool) -> None:
         if self._root is None or not self._root.path.exists():
             self._root = await guest_root(self._cache / "guest")
-        files = {**plan_files(tests), "watchdog": _watchdog(profile)} | ({"verbose": b""} if verbose else {})
+        files = {**plan_files(tests), "watchdog": _watchdog(fitted.profile)} | ({"verbose": b""} if verbose else {})
         own = cpio.archive(cpio.Entry(path=f"reroll/{name}", mode=0o100644, data=data) for name, data in files.items())
-        parts = (self._root.path, image.folder / "selftests.cpio")
-        await asyncio.to_thread(_concatenate, path, parts, own)
+        parts = (self._root.path, fitted.image.folder / "selftests.cpio")
+        await asyncio.to_thread(_concatenate, fitted.initrd, parts, own)
 
-    async def _live(
-        self,
-        image: Image,
-        profile: ProfileSettings,
-        initrd: Path,
-        accelerator: Accelerator,
-        watch: Watch,
-        life: _Life,
-        *,
-        until_ready: bool = False,
-    ) -> Ending:
-        """Run QEMU until it ends, a limit passes, or (to probe) userspace is up.
 
-        Raises:
-            InfrastructureError: QEMU ended with an error of its own or was killed, for want of memory perhaps: a guest
-                that dies resets its machine, and QEMU's exit code is 0 then.
-        """
-        async with contextlib.AsyncExitStack() as stack:
-            console = await stack.enter_async_context(_port(watch.console))
-            results = await stack.enter_async_context(_port(watch.results))
-            fds = (console.theirs.fileno(), results.theirs.fileno())
-            argv = _box(image, profile, initrd, accelerator).command(_arguments(profile, accelerator, *fds))
-            watch.started = watch.spoke_at = time.monotonic()
-            child = await stack.enter_async_context(process.started(argv, env=sandbox.outer_env(), pass_fds=fds))
-            console.theirs.close()
-            results.theirs.close()
-            words = bytearray()
-            said = asyncio.create_task(_first_words(child, words))
-            try:
-                overdue = await _watch_life(child, watch, life, profile, until_ready=until_ready)
-                if not overdue:
-                    await asyncio.wait({console.reading, results.reading, said}, timeout=5)
-                ending = overdue or watch.ending()
-                ours = qemu_end.trouble(ending, child.process.returncode, bytes(words))
-                if ours is not None:
-                    raise InfrastructureError(
-                        f"QEMU {ours}" if watch.console_heard else f"QEMU would not start: it {ours}"
-                    )
-                return ending
-            finally:
-                said.cancel()
+async def _boots(fitted: _Fitted, accelerator: Accelerator, seconds: float) -> bool:
+    """Tell whether userspace comes up with an accelerator within some seconds.
+
+    Raises:
+        InfrastructureError: QEMU cannot translate either.
+    """
+    life = _Life(boot_s=seconds, silence_s=seconds, total_s=seconds)
+    watch = Watch(console_sink=_ignore, results_sink=_ignore)
+    try:
+        await _live(fitted, accelerator, watch, life, until_ready=True)
+    except InfrastructureError:
+        if accelerator is Accelerator.TCG:
+            raise
+        return False  # a KVM that lies may also have QEMU give up
+    return watch.ready_at is not None
+
+
+async def _live(
+    fitted: _Fitted, accelerator: Accelerator, watch: Watch, life: _Life, *, until_ready: bool = False
+) -> Ending:
+    """Run QEMU until it ends, a limit passes, or (to probe) userspace is up.
+
+    Raises:
+        InfrastructureError: QEMU ended with an error of its own or was killed, for want of memory perhaps: a guest that
+            dies resets its machine, and QEMU's exit code is 0 then.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        console = await stack.enter_async_context(_port(watch.console))
+        results = await stack.enter_async_context(_port(watch.results))
+        fds = (console.theirs.fileno(), results.theirs.fileno())
+        watch.started = watch.spoke_at = time.monotonic()
+        argv = _box(fitted, accelerator).command(_arguments(fitted.profile, accelerator, *fds))
+        child = await stack.enter_async_context(process.started(argv, env=sandbox.outer_env(), pass_fds=fds))
+        console.theirs.close()
+        results.theirs.close()
+        words = bytearray()
+        said = asyncio.create_task(_first_words(child, words))
+        try:
+            overdue = await _watch_life(child, watch, life, fitted.profile, until_ready=until_ready)
+            if not overdue:
+                await asyncio.wait({console.reading, results.reading, said}, timeout=5)
+            ending = overdue or watch.ending()
+            ours = qemu_end.trouble(ending, child.process.returncode, bytes(words))
+            if ours is not None:
+                raise InfrastructureError(f"QEMU {ours}" if watch.console_heard else f"QEMU would not start: it {ours}")
+            return ending
+        finally:
+            said.cancel()
 
 
 async def _watch_life(
@@ -233,15 +237,15 @@ def _arguments(profile: ProfileSettings, accelerator: Accelerator, console: int,
     ]
 
 
-def _box(image: Image, profile: ProfileSettings, initrd: Path, accelerator: Accelerator) -> Sandbox:
+def _box(fitted: _Fitted, accelerator: Accelerator) -> Sandbox:
     return Sandbox(
         binds=[
-            Bind(source=image.folder / "bzImage", target="/machine/bzImage"),
-            Bind(source=initrd, target="/machine/initrd"),
+            Bind(source=fitted.image.folder / "bzImage", target="/machine/bzImage"),
+            Bind(source=fitted.initrd, target="/machine/initrd"),
         ],
         devices=["/dev/kvm"] if accelerator is Accelerator.KVM else [],
-        memory_mb=profile.memory_mb + TRANSLATED_MB,
-        processes=profile.build_processes,
+        memory_mb=fitted.profile.memory_mb + TRANSLATED_MB,
+        processes=fitted.profile.build_processes,
         file_mb=64,
     )
 

@@ -6,11 +6,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from app.db.models import Comment, Message, Revision, Run
-from app.db.queries.patches import Heard
+from app.db.queries.patches import CommentText
 from app.db.queries.runs import IN_SHORT
 
 
-def newest_comments(session: Session, series_id: int, most: int, limit: int) -> Sequence[Heard]:
+def newest_comments(session: Session, series_id: int, most: int, limit: int) -> Sequence[CommentText]:
     """Return the newest comments on a series with their revisions; of each text at most `most` characters."""
     statement = (
         select(Comment, func.left(Message.body, most), func.length(Message.body))
@@ -21,7 +21,9 @@ def newest_comments(session: Session, series_id: int, most: int, limit: int) -> 
         .order_by(Message.sent_at.desc().nulls_last(), Comment.id.desc())
         .limit(limit)
     )
-    return [Heard(comment=comment, body=body, length=length) for comment, body, length in session.execute(statement)]
+    return [
+        CommentText(comment=comment, body=body, length=length) for comment, body, length in session.execute(statement)
+    ]
 
 
 def newest_verdicts(session: Session, series_id: int, limit: int) -> Sequence[Run]:

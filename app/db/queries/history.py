@@ -100,7 +100,7 @@ def _patches(prerequisites: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Complained:
     """What the kernel of one baseline complained of, as fingerprints; `ran` are the tests that have results there."""
 
     tree: str
@@ -111,7 +111,7 @@ class Heard:
     complaints: frozenset[str]
 
 
-def heard_on_unpatched(session: Session, *, since: datetime, tree: str, profile: str) -> Sequence[Heard]:
+def heard_on_unpatched(session: Session, *, since: datetime, tree: str, profile: str) -> Sequence[Complained]:
     """Return what kernels complained of in the newest MOST_RUNS baselines that booted since then, the oldest first."""
     complaints = func.jsonb_path_query_array(Run.evidence, cast("$.events[*].fingerprint", JSONPATH))
     rows = session.execute(
@@ -127,7 +127,7 @@ def heard_on_unpatched(session: Session, *, since: datetime, tree: str, profile:
         .limit(MOST_RUNS)
     ).all()
     return [
-        Heard(
+        Complained(
             tree=tree,
             base_commit=commit,
             prerequisites=_patches(prerequisites),

@@ -24,7 +24,7 @@ def list_patches(session: Session, window: Window, *, revision_id: int | None = 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class CommentText:
     """A comment with its mail, of whose text only the beginning is loaded: mails can be megabytes long."""
 
     comment: Comment
@@ -32,7 +32,7 @@ class Heard:
     length: int
 
 
-def comments_on_revision(session: Session, revision_id: int, most: int, limit: int = 500) -> Sequence[Heard]:
+def comments_on_revision(session: Session, revision_id: int, most: int, limit: int = 500) -> Sequence[CommentText]:
     """Return the comments on a revision, cover letter and patches, the oldest first; at most `most` characters each."""
     statement = (
         select(Comment, func.left(Message.body, most), func.length(Message.body))
@@ -42,7 +42,9 @@ def comments_on_revision(session: Session, revision_id: int, most: int, limit: i
         .order_by(Message.sent_at.nulls_last(), Comment.id)
         .limit(limit)
     )
-    return [Heard(comment=comment, body=body, length=length) for comment, body, length in session.execute(statement)]
+    return [
+        CommentText(comment=comment, body=body, length=length) for comment, body, length in session.execute(statement)
+    ]
 
 
 def list_comments(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Revision, Run, Series
 from app.db.queries import feed as queries
 from app.db.queries import series as series_queries
-from app.db.queries.patches import Heard
+from app.db.queries.patches import CommentText
 from app.web.atom import Entry, Feed, atom, urn
 from app.web.moved import moved_or_missing
 from app.web.parameters import Config, Id, Read
@@ -67,7 +67,7 @@ def _revision(series: Series, one: Revision, origin: str) -> Entry:
     )
 
 
-def _comment(heard: Heard, origin: str) -> Entry:
+def _comment(heard: CommentText, origin: str) -> Entry:
     mail = heard.comment.message
     cut = f"\n\n[{heard.length - MOST_TEXT:,} characters more]" if heard.length > MOST_TEXT else ""
     return Entry(

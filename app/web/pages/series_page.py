@@ -14,7 +14,7 @@ from app.db.queries import patches as patch_queries
 from app.db.queries import results as result_queries
 from app.db.queries import series as series_queries
 from app.db.queries import threads as thread_queries
-from app.db.queries.patches import Heard
+from app.db.queries.patches import CommentText
 from app.db.queries.reports import newest_report
 from app.db.queries.results import Differing
 from app.db.queries.runs import RevisionRuns, change_counts, runs_of_revisions
@@ -201,7 +201,7 @@ def statement(revision: Revision, run: Run | None, active: Run | None) -> Statem
     return split_sentence(run.sentence or f"{label}: {run.verdict}.", VERDICT_TONES[run.verdict])
 
 
-def thread_of(heard: Sequence[Heard]) -> list[Remark]:
+def thread_of(heard: Sequence[CommentText]) -> list[Remark]:
     """Return comments, which come by date, with how deep each is among those before it."""
     depths: dict[str, int] = {}
     remarks = []
@@ -214,7 +214,7 @@ def thread_of(heard: Sequence[Heard]) -> list[Remark]:
     return remarks
 
 
-def _comments(heard: Sequence[Heard], revision: Revision) -> tuple[list[Remark], list[PatchRow], int]:
+def _comments(heard: Sequence[CommentText], revision: Revision) -> tuple[list[Remark], list[PatchRow], int]:
     remarks: dict[int | None, list[Remark]] = defaultdict(list)
     for remark in thread_of(heard[:MOST_COMMENTS]):
         remarks[remark.comment.patch_id].append(remark)

@@ -72,7 +72,7 @@ async def test_a_kvm_with_which_qemu_itself_gives_up_is_not_used(place, live, mo
 
 def without_kvm(box):
     """Have no /dev/kvm in the sandbox: it may not be there."""
-    return lambda image, profile, initrd, _accelerator: box(image, profile, initrd, Accelerator.TCG)
+    return lambda fitted, _accelerator: box(fitted, Accelerator.TCG)
 
 
 @pytest.mark.parametrize(
