@@ -272,6 +272,9 @@ class Machine(Protocol):
             InfrastructureError: QEMU itself would not start; or a test's name could be taken for something else.
         """
 
+    def has_room(self, profile: ProfileSettings, machines: int) -> bool:
+        """Tell whether this host has memory to spare, and a processor each, for so many machines at once."""
+
 
 class Symbols(Protocol):
     """Looks up where in the source a kernel complained."""

@@ -177,6 +177,10 @@ class ScriptedMachine:
     boots: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     console: Callable[[str, Sequence[str]], bytes] = lambda _source, _tests: b"Linux version 6.12.0\n"
     loud: list[tuple[str, ...]] = field(default_factory=list)
+    room: int = 1
+
+    def has_room(self, _profile: ProfileSettings, machines: int) -> bool:
+        return machines <= self.room
 
     async def run(
         self,

@@ -243,6 +243,12 @@ def _why_stopped(reading: "asyncio.Task[Stop | None]", watching: "asyncio.Task[S
     return watching.result() if watching.done() else Stop.TIME
 
 
+def available_bytes() -> int:
+    """Return how much memory the host can give without swapping: MemAvailable of proc_meminfo(5), 0 if not told."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+
+
 def resident_bytes(root: int) -> int:
     """Return the resident memory of process `root` and its descendants, as proc_pid_stat(5) has it."""
     parents: dict[int, int] = {}

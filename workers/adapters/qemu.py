@@ -6,6 +6,7 @@ come as one archive in memory; what it writes there is gone with it.
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import time
@@ -101,6 +102,11 @@ class Machine:
                 wall_s=time.monotonic() - watch.started,
                 accelerator=answer.name,
             )
+
+    def has_room(self, profile: ProfileSettings, machines: int) -> bool:
+        """Tell whether this host has memory to spare, and a processor each, for so many machines at once."""
+        needed = machines * (profile.memory_mb + EXTRA_MB) * 1024 * 1024
+        return len(os.sched_getaffinity(0)) >= machines and process.available_bytes() >= needed
 
     async def _write_initrd(self, fitted: _Fitted, tests: Sequence[str], *, verbose: bool) -> None:
         if self._root is None or not self._root.path.exists():

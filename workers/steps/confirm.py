@@ -2,9 +2,11 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from app.config import ProfileSettings
 from app.domain import confirming
@@ -202,13 +204,13 @@ class Confirmer:
         both = confirming.suspects(base, patched, ignored=precedents.ignored)
         news = confirming.new_failures(base, patched, ignored=precedents.ignored)
         first = confirming.sample((*both, *news))
-        await self._twice(hearing, again, first, on_both=both)
+        await self._on_both(hearing, again, first, sorted(set(both).intersection(first)), times=USUAL_RUNS)
         if first and not confirming.seen_again(sides(hearing, again)[1], first):
             raise InfrastructureError(f"none of {len(first)} tests that failed had a result when it was run again")
         rest = tuple(key for key in (*both, *news) if key not in set(first))
         alike = bool(rest) and confirming.all_alike(*sides(hearing, again), first)
         if rest and not alike:
-            await self._twice(hearing, again, rest, on_both=both)
+            await self._on_both(hearing, again, rest, sorted(set(both).intersection(rest)), times=USUAL_RUNS)
         flaky = {key for key, history in precedents.histories.items() if history.flaky}
         perhaps = sorted(flaky.intersection(first)) if alike else both
         return await self._further(hearing, again, perhaps, precedents.histories)
@@ -225,27 +227,36 @@ class Confirmer:
             doubted = confirming.doubted(*sides(hearing, again), keys, histories)
             if not doubted or number == MOST_RUNS:
                 break
-            image = await self._image(hearing.run, patched=True)
-            await self._alone(image, doubted, again, on_base=False, together=True)
             unproved = [key for key in doubted if not histories.get(key, History()).flaky]
-            if unproved and hearing.baseline is not None:
-                image = await self._image(hearing.baseline, patched=False)
-                await self._alone(image, unproved, again, on_base=True, together=True)
+            await self._on_both(hearing, again, doubted, unproved, together=True)
         return doubted
 
-    async def _twice(
-        self, hearing: Hearing, again: Again, keys: Sequence[TestKey], *, on_both: Sequence[TestKey]
+    async def _on_both(
+        self,
+        hearing: Hearing,
+        again: Again,
+        keys: Sequence[TestKey],
+        of_base: Sequence[TestKey],
+        *,
+        times: int = 1,
+        together: bool = False,
     ) -> None:
-        if not keys:
-            return
-        image = await self._image(hearing.run, patched=True)
-        for _ in range(USUAL_RUNS):
-            await self._alone(image, keys, again, on_base=False)
-        shared = set(on_both).intersection(keys)
-        if shared and hearing.baseline is not None:
-            image = await self._image(hearing.baseline, patched=False)
-            for _ in range(USUAL_RUNS):
-                await self._alone(image, sorted(shared), again, on_base=True)
+        """Run `keys` with the patches and `of_base` without, alone or `together`, each so many times.
+
+        Both sides at once where the host has room for two machines: whatever it is busy with, both suffer from it.
+        """
+        boots = []
+        for facts, suspects in ((hearing.run, keys), (hearing.baseline, of_base)):
+            if facts is not None and suspects:
+                patched = facts is hearing.run
+                image = await self._image(facts, patched=patched)
+                look = partial(self._alone, image, suspects, again, on_base=not patched, together=together)
+                boots.append(partial(_times, times, look))
+        if self.context.machine.has_room(self._profile, len(boots)):
+            await _at_once([boot() for boot in boots])
+        else:
+            for boot in boots:
+                await boot()
 
     async def _alone(
         self, image: Image, suspects: Sequence[TestKey], again: Again, *, on_base: bool, together: bool = False
@@ -314,6 +325,22 @@ def sides(hearing: Hearing, again: Again) -> tuple[Side, Side]:
     first = () if hearing.baseline is None else hearing.baseline.results
     base, patched = observe([first, *again.base]), observe([hearing.run.results, *again.patched])
     return with_whole_suites(base, patched), with_whole_suites(patched, base)
+
+
+async def _times(number: int, look: Callable[[], Awaitable[None]]) -> None:
+    for _ in range(number):
+        await look()
+
+
+async def _at_once(boots: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Await all; when one fails the others are ended before its error is raised."""
+    tasks = [asyncio.create_task(boot) for boot in boots]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _tests_of(hearing: Hearing, image: Image) -> tuple[str, ...]:

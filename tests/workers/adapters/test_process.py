@@ -8,7 +8,7 @@ import pytest
 
 from app.errors import InfrastructureError
 from tests.workers.adapters.conftest import alive, until
-from workers.adapters.process import Limits, Stop, capture, resident_bytes, stream
+from workers.adapters.process import Limits, Stop, available_bytes, capture, resident_bytes, stream
 
 pytestmark = pytest.mark.anyio
 ENV = {"PATH": "/usr/bin:/bin"}
@@ -102,3 +102,8 @@ async def test_capture_says_which_limit_was_passed():
 def test_resident_bytes_is_that_of_this_process():
     ballast = b"x" * 50_000_000
     assert resident_bytes(os.getpid()) > len(ballast)
+
+
+def test_what_the_host_can_give_is_less_than_it_has():
+    whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert resident_bytes(os.getpid()) < available_bytes() < whole

@@ -91,3 +91,14 @@ async def test_a_qemu_that_was_killed_or_gave_up_is_trouble_of_ours(live, script
     """The host may have run out of memory: no patch is to blame."""
     with pytest.raises(InfrastructureError, match=said):
         await live(script)
+
+
+def test_two_machines_want_a_processor_and_memory_each(place, monkeypatch):
+    machine, profile = qemu.Machine(place / "cache"), ProfileSettings(memory_mb=1024)
+    monkeypatch.setattr(qemu.process, "available_bytes", lambda: (2048 + 2 * qemu.EXTRA_MB) * 1024 * 1024)
+    monkeypatch.setattr(qemu.os, "sched_getaffinity", lambda _pid: {0, 3})
+    assert machine.has_room(profile, 2)
+    assert not machine.has_room(profile.model_copy(update={"memory_mb": 1025}), 2)
+    monkeypatch.setattr(qemu.os, "sched_getaffinity", lambda _pid: {3})
+    assert not machine.has_room(profile, 2)
+    assert machine.has_room(profile, 1)
