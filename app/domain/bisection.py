@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 LOOKS = 5
-"""How often each of the two neighbours, the last good and the first bad, has to have been seen so: as often as a test
-of which nothing is known (app/domain/flake.py). One boot that falls out by chance would name another patch."""
+"""How often each of the two neighbours, the last good and the first bad, has to have been seen so: once to be found,
+and four times again, as a test of which nothing is known (app/domain/flake.py). One boot that falls out by chance would
+name another patch."""
 
 
 class Seen(StrEnum):

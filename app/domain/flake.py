@@ -1,12 +1,17 @@
 """How often a test fails by itself: a rate with the interval that the number of runs allows, and what follows from it.
 
-A series is blamed for a test only when that it fails by itself no longer explains what was seen. The first failure on
-the patched side is what made the test a suspect, among hundreds, so it proves nothing; the runs again do. If each of
-them fails, by a rate as high as the runs of unpatched trees allow (the upper end of the interval), that happens by
-chance with `rate ** runs`; a series is blamed below CHANCE. Until then the test is run again: a wrong accusation costs
-more than a slow answer, and a regression does not vanish, it only takes more runs. Of a test that has passed forty
-times two are enough; one that nothing is known of takes five on each side, and would the rate be the worst there is,
-one such flake in four thousand were taken for a regression.
+A series is blamed for a test only when that it fails by itself no longer explains what was seen. What made the test a
+suspect, among hundreds, proves nothing: the first failure with the patches, and the pass on the base. The runs again
+do, and all that is known from before. A series is blamed where they come by chance in less than CHANCE of such cases:
+
+- A test that was seen to fail by itself: each run again fails with `rate ** runs`, by the highest rate that its runs on
+  unpatched trees allow (the upper end of the interval).
+- One that never failed there: whatever its rate is, that it fails in each of N runs again and passed in each of M
+  others without the patches has the chance `rate**N * (1-rate)**M`, which is highest for the rate N / (N + M).
+
+Until then the test is run again: a wrong accusation costs more than a slow answer, and a regression does not vanish, it
+only takes more runs. Of a test that has passed eight times two are enough; one that nothing is known of takes four on
+each side, and would it fail every other time, the worst there is, one such fluke in 256 were taken for a regression.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,7 +112,16 @@ class History:
 
     def explains_failures(self, again: int) -> bool:
         """Tell whether the test may have failed in each of `again` runs by chance, for all that is known of it."""
-        return self.rate[1] ** again >= CHANCE
+        return again < USUAL_RUNS or self._chance(again) >= CHANCE
+
+    def _chance(self, again: int) -> float:
+        if self.failures:
+            return self.rate[1] ** again
+        others = self.runs - 1  # without the one that made it a suspect
+        if others < 1:
+            return 1.0
+        worst = again / (again + others)
+        return float(worst**again * (1 - worst) ** others)
 
     def explains_passes(self, runs: int) -> bool:
         """Tell whether a test that fails by itself may have passed in each of `runs` runs by chance."""

@@ -117,11 +117,11 @@ def test_what_unpatched_trees_show_now_and_then_takes_more() -> None:
     assert not doubtful(event(), [look("a", "x")] * 4, [], once)
 
 
-def test_what_nothing_is_known_of_is_looked_for_five_times_on_each_side() -> None:
+def test_what_nothing_is_known_of_is_looked_for_four_times_on_each_side() -> None:
     patched, base = look("a", "x"), look("a")
     for baselines in (History(), History(runs=1)):  # the baseline's own boot was quiet as well
-        assert doubtful(event(), [patched] * 4, [base] * 4, baselines)
-        assert not doubtful(event(), [patched] * 5, [base] * 5, baselines)
+        assert doubtful(event(), [patched] * 3, [base] * 3, baselines)
+        assert not doubtful(event(), [patched] * 4, [base] * 4, baselines)
     assert doubtful(event(), [patched] * 5, [look("b")] * 5, History(runs=1)), "the base was asked for other tests"
 
 

@@ -102,12 +102,14 @@ def test_the_words_of_a_history() -> None:
         (2, 10, 7),
         # fails by itself in half of its runs
         (10, 20, 13),
-        # never failed: the more is known, the fewer runs
+        # never failed: the more is known, the fewer runs. Of 8 passes the first proves nothing; two failures and seven
+        # passes come of a rate of 2/9 at best: (2/9) ** 2 * (7/9) ** 7 = 0.0085; with one pass less 0.0111, and so on
         (0, 60, 2),
-        (0, 30, 3),
-        (0, 20, 3),
-        (0, 6, 5),
-        (0, 1, 20),
+        (0, 8, 2),
+        (0, 7, 3),
+        (0, 5, 3),
+        (0, 4, 4),
+        (0, 3, 7),
     ],
 )
 def test_how_many_failures_again_are_no_chance(failures: int, runs: int, again: int) -> None:
@@ -119,17 +121,23 @@ def test_how_many_failures_again_are_no_chance(failures: int, runs: int, again: 
 def test_nothing_is_proved_of_a_test_that_never_ran_or_never_passed() -> None:
     assert History().explains_failures(1000)
     assert History(failures=20, runs=20).explains_failures(1000)
+    assert History(runs=1).explains_failures(1000), "the pass that made it a suspect"
 
 
-def test_what_has_no_history_is_looked_at_five_times_on_each_side() -> None:
-    assert list(while_chance_explains()) == [1, 2, 3, 4, 5]
+def test_one_failure_again_proves_nothing_whatever_is_known() -> None:
+    assert History(runs=1000).explains_failures(1)
+
+
+def test_what_has_no_history_is_looked_at_four_times_on_each_side() -> None:
+    assert list(while_chance_explains()) == [1, 2, 3, 4]
 
 
 @given(runs=st.integers(2, 500), data=st.data())
 def test_the_more_it_failed_again_the_less_chance_explains(runs: int, data: st.DataObject) -> None:
     known = History(failures=data.draw(st.integers(0, runs - 1)), runs=runs)
     again = data.draw(st.integers(1, 20))
-    assert known.explains_failures(again) is (known.rate[1] ** again >= CHANCE)
+    if known.failures and again > 1:
+        assert known.explains_failures(again) is (known.rate[1] ** again >= CHANCE)
     assert known.explains_failures(again) <= known.explains_failures(again - 1)
     assert known.and_passed(5).explains_failures(again) <= known.explains_failures(again)
 
@@ -154,6 +162,13 @@ def blamed_of(flukes: int, rate: float, dice: Random, before: int) -> int:
     return blamed
 
 
+@given(runs=st.integers(2, 60), again=st.integers(2, 10), rate=st.floats(0, 1))
+def test_no_rate_explains_better_what_was_no_chance(runs: int, again: int, rate: float) -> None:
+    """At any rate so many failures again and so many passes, but for the first, come in less than one case of 100."""
+    if not History(runs=runs).explains_failures(again):
+        assert rate**again * (1 - rate) ** (runs - 1) < CHANCE
+
+
 @given(rate=st.sampled_from([0.02, 0.05, 0.1, 1 / 3, 0.5, 0.7]), seed=st.integers(0, 2**32))
 def test_a_test_that_only_flakes_is_hardly_ever_taken_for_a_regression(rate: float, seed: int) -> None:
     """Of a thousand flukes each, of tests whose history was measured: at most one in a hundred is blamed, and a bit."""
@@ -162,8 +177,8 @@ def test_a_test_that_only_flakes_is_hardly_ever_taken_for_a_regression(rate: flo
 
 @given(rate=st.sampled_from([0.02, 0.05, 0.1, 1 / 3, 0.5, 0.7]), seed=st.integers(0, 2**32))
 def test_nor_is_one_that_nothing_is_known_of(rate: float, seed: int) -> None:
-    """Five in a row on each side: one in a thousand of those that fail every other time, and of others fewer."""
-    assert blamed_of(1000, rate, Random(seed), before=0) <= 10
+    """Four in a row on each side: one in 256 of those that fail every other time, and of others fewer."""
+    assert blamed_of(1000, rate, Random(seed), before=0) <= 15
 
 
 def test_a_history_excuses_a_fix_only_where_it_is_of_a_flake() -> None:

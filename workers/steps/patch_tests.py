@@ -9,7 +9,7 @@ import structlog
 from app.config import ProfileSettings
 from app.domain.bisection import LOOKS, Bisection, FirstBad, Seen
 from app.domain.counted import counted
-from app.domain.flake import MOST_RUNS, USUAL_RUNS, History, while_chance_explains
+from app.domain.flake import MOST_RUNS, History, while_chance_explains
 from app.domain.outcome import Outcome, TestKey, Verdict
 from app.domain.patches import Finding, FindingKind
 from app.domain.regression import ABSENT, Observations, Side, observe, top_level
@@ -323,7 +323,7 @@ async def _confirmed(
             life = await prober.boot(position, top_level(left))
             left = [key for key in left if life is not None and Subject(key=key).seen_in(life) is wanted]
         known = {key: histories.get(key, History(runs=1)).and_passed(again) for key in left}
-        sure += [key for key in left if again >= USUAL_RUNS and not known[key].explains_failures(again)]
+        sure += [key for key in left if not known[key].explains_failures(again)]
         left = [key for key in left if key not in sure]
     return sorted(sure)
 
