@@ -316,15 +316,15 @@ def add_results(session: Session, run: Run, outcomes: dict[str, Outcome], **valu
     }
     for name, outcome in outcomes.items():
         failed = outcome.failed
+        expected = f"test_{name}:FAIL:sum unexpected sum: actual 12 != expected 14\n"
         session.add(
             Result(
                 run_id=run.id,
                 test_id=known_test(session, name).id,
                 outcome=outcome,
                 message="sum is 12, expected 14" if failed else None,
-                detail=f"test_{name}:FAIL:sum unexpected sum: actual 12 != expected 14\n" if failed else None,
                 duration_s=0.2,
-                **(defaults | values),
+                **({"detail": expected if failed else None} | defaults | values),
             )
         )
     session.flush()

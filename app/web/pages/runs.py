@@ -144,6 +144,11 @@ class RunPage:
         """What the profile said that it was executed with."""
         return profile_words(self.run.evidence.get("profile"))
 
+    @property
+    def shown(self) -> frozenset[str]:
+        """What the tests that changed printed, shown with them."""
+        return frozenset(row.telling.detail for row in self.changes if row.telling and row.telling.detail)
+
     def again(self, test: Test) -> Again | None:
         """How a test is seen again; None where no kernel was built."""
         return again(self.recipe, test)
