@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.models import Run, Test
-from app.db.queries.history import Complained, Seen, heard_on_unpatched, on_unpatched
+from app.db.queries.history import Complained, Like, Seen, heard_on_unpatched, on_unpatched, patches_of
 from app.db.queries.results import TestRef
 from app.domain.console import ConsoleEvent
 from app.domain.flake import History, Sighting, read_history
@@ -50,11 +50,17 @@ def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[Te
         session,
         {test_id for test_id, _ in refs.values()},
         since=datetime.now(UTC) - WINDOW,
-        tree=run.tree,
-        profile=run.profile,
+        like=trees_like(session, run),
     )
     found = histories(seen)
     return {key: found.get(ref, History()) for key, ref in refs.items()}
+
+
+def trees_like(session: Session, run: Run) -> Like:
+    """Say which trees have a say in a run: other people's patches excuse nobody but who builds on them."""
+    baseline = None if run.baseline_id is None else session.get_one(Run, run.baseline_id)
+    first = {patches_of(one.prerequisites) for one in (run, baseline) if one is not None}
+    return Like(tree=run.tree, profile=run.profile, first=first)
 
 
 def histories(seen: Iterable[Seen]) -> dict[TestRef, History]:
@@ -73,7 +79,7 @@ def find_complaints(session: Session, run_id: int, events: Collection[ConsoleEve
     if not events:
         return {}
     run = session.get_one(Run, run_id)
-    heard = heard_on_unpatched(session, since=datetime.now(UTC) - WINDOW, tree=run.tree, profile=run.profile)
+    heard = heard_on_unpatched(session, since=datetime.now(UTC) - WINDOW, like=trees_like(session, run))
     return {
         event.fingerprint: read_history(
             Sighting(base=_base(one), outcomes=(Outcome.FAIL if event.fingerprint in one.complaints else Outcome.PASS,))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.db.models import Test
+from app.db.models import Run, Test
 from app.db.queries.history import MOST_RUNS, Seen, on_patched, on_unpatched
 from app.db.queries.results import TestRef
 from app.db.queries.tests import passed_and_failed
@@ -15,7 +15,7 @@ from app.domain.flake import History
 from app.domain.ignoring import Ignore
 from app.domain.outcome import TestKey
 from app.services.ignoring import in_force_for
-from app.services.precedents import WINDOW, histories
+from app.services.precedents import WINDOW, histories, trees_like
 
 MOST_SEEN = 400
 MOST_ORDINALS = 20
@@ -45,8 +45,9 @@ class OnBase:
 class InProfile:
     """What the test, or of several results of its name the one of that `ordinal`, did in one tree and profile.
 
-    `history` is what a judge reads: the newest MOST_RUNS results, those of `last` among them on the base seen last;
-    `older` counts the others, MOST_SEEN in all. `bases` have all of them, the base seen last first.
+    `history` is what a judge reads: the newest MOST_RUNS results of trees with no patch applied first, those of `last`
+    among them on the base seen last; `older` counts the others. `bases` have all results, MOST_SEEN, with patches first
+    or without, the base seen last first.
     """
 
     tree: str
@@ -92,15 +93,14 @@ def load_history(session: Session, test: Test, *, now: datetime) -> TestHistory:
     )
 
 
-def flaky_on_base(
-    session: Session, refs: Collection[TestRef], *, tree: str, profile: str, now: datetime
-) -> dict[TestRef, History]:
-    """Return the history in a tree and profile of those tests that are flaky there, and were of late anywhere."""
+def flaky_on_base(session: Session, refs: Collection[TestRef], *, run: Run, now: datetime) -> dict[TestRef, History]:
+    """Return the history, on trees like a run's, of those tests that are flaky there, and were of late anywhere."""
     suspects = passed_and_failed(session, {test_id for test_id, _ in refs})
     if not suspects:
         return {}
     since = now - WINDOW
-    found = histories(on_unpatched(session, suspects, since=since, tree=tree, profile=profile, ordinals=MOST_ORDINALS))
+    seen = on_unpatched(session, suspects, since=since, like=trees_like(session, run), ordinals=MOST_ORDINALS)
+    found = histories(seen)
     return {ref: found[ref] for ref in refs if ref in found and found[ref].flaky}
 
 
@@ -112,13 +112,14 @@ def _in_profile(tree: str, profile: str, ordinal: int, seen: Sequence[Seen]) -> 
         OnBase(commit=commit, prerequisites=len(first), seen=tuple(found)) for (commit, first), found in by_base.items()
     ]
     bases.sort(key=lambda base: base.last.run_id, reverse=True)
-    newest = seen[-MOST_RUNS:]
+    plain = [one for one in seen if not one.prerequisites]
+    newest = plain[-MOST_RUNS:]
     return InProfile(
         tree=tree,
         profile=profile,
         ordinal=ordinal,
-        history=histories(newest)[seen[0].ref],
-        older=max(0, len(seen) - MOST_RUNS),
-        last=tuple(one for one in bases[0].seen if one in newest),
+        history=histories(newest).get(seen[0].ref, History()),
+        older=max(0, len(plain) - MOST_RUNS),
+        last=tuple(one for one in newest if one.base_commit == newest[-1].base_commit),
         bases=tuple(bases),
     )

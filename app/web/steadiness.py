@@ -9,13 +9,13 @@ from app.web.words import Statement, Tone
 
 def steadiness(history: TestHistory) -> Statement:
     """Say whether a test is steady, flaky or broken on unpatched trees of late; the worst tree and profile counts."""
-    ran = [one for one in history.profiles if one.bases]
+    ran = [one for one in history.profiles if one.last]
     broken = [one for one in ran if all(seen.outcome.failed for seen in one.last)]
     flaky = [one for one in ran if one.history.flaky]
     if not ran:
         return Statement(head="It has not run on an unpatched tree", rest=" in ninety days.", tone=Tone.QUIET)
     if broken:
-        bases = ", ".join(sorted({one.bases[0].commit[:12] for one in broken}))
+        bases = ", ".join(sorted({one.last[0].base_commit[:12] for one in broken}))
         runs = plural(sum(len(one.last) for one in broken), f"{_newest(broken)}run")
         verb = "did not pass" if _newest(broken) else "never passed"
         rest = f": it {verb} on {bases}, in {runs}."

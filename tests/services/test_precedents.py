@@ -68,12 +68,40 @@ def judged_revision(session: Session) -> Any:
     return make.add_revision(session, make.add_series(session))
 
 
-def test_trees_with_other_prerequisites_are_other_bases(session: Session, judged: Run) -> None:
-    first = {"named": "message-id x@example.org", "called": "x", "root_id": "", "patches": ["x@example.org"]}
+def first(*patches: str) -> list[dict[str, Any]]:
+    """Return what is applied to a tree before it is judged."""
+    named = {"named": "message-id x@example.org", "called": "x", "root_id": "", "problem": ""}
+    return [named | {"patches": list(patches)}]
+
+
+def test_other_peoples_patches_excuse_nobody_who_does_not_build_on_them(session: Session, judged: Run) -> None:
     seen(session, P)
-    seen(session, F, prerequisites=[first | {"problem": ""}])
-    seen(session, F, prerequisites=[first | {"problem": ""}])
+    for outcome in (P, F):
+        seen(session, outcome, prerequisites=first("x@example.org", "y@example.org"))
+    seen(session, F, prerequisites=first("x@example.org"))
+    assert history(session, judged) == (0, 1, 0)
+    judged.prerequisites = first("x@example.org", "y@example.org")
+    session.flush()
+    assert history(session, judged) == (1, 3, 0), "a tree without them has a say for those as well"
+
+
+def test_a_tree_on_which_it_never_passed_says_nothing(session: Session, judged: Run) -> None:
+    seen(session, P)
+    seen(session, F, base="b")
+    seen(session, F, base="b")
     assert history(session, judged) == (0, 1, 1)
+
+
+def test_nor_do_their_complaints(session: Session, judged: Run) -> None:
+    heard(session)
+    heard(session, "x", prerequisites=first("x@example.org"))
+    heard(session, prerequisites=first("x@example.org"))
+    assert find_complaints(session, judged.id, [complaint("x")])["x"].words == "passed 1 of 1 run of an unpatched tree"
+    baseline = make.add_run(session, prerequisites=first("x@example.org"))
+    judged.baseline_id = baseline.id
+    session.flush()
+    known = find_complaints(session, judged.id, [complaint("x")])["x"]
+    assert (known.failures, known.runs) == (1, 3)
 
 
 def test_only_what_swings_is_looked_up_and_only_what_fails_is_ignored(session: Session, judged: Run) -> None:

@@ -160,3 +160,16 @@ async def test_the_example_s_test_has_a_history(site: Site) -> None:
     async with site.client() as client:
         tests = (await client.get("/tests", params={"name": ITER})).text
     assert "/ignores" in tests
+
+
+async def test_trees_with_other_peoples_patches_are_listed_and_not_counted(own_site: Site, stored: Session) -> None:
+    first = {"named": "message-id x@example.org", "called": "x", "root_id": "", "problem": "", "patches": ["x@e.org"]}
+    for outcome, prerequisites in ((Outcome.PASS, []), (Outcome.FAIL, [first]), (Outcome.PASS, [first])):
+        run = make.add_run(stored, base_commit="9" * 40, prerequisites=prerequisites)
+        make.add_results(stored, run, {"leaned_on": outcome})
+    stored.commit()
+    page = f"/tests/{make.known_test(stored, 'leaned_on').id}"
+    (found,) = (await got(own_site, f"{page}/history"))["unpatched"]
+    assert (found["failures"], found["runs"]) == (0, 1)
+    assert [(one["prerequisites"], one["failures"], one["runs"]) for one in found["bases"]] == [(1, 1, 2), (0, 0, 1)]
+    assert "Steady: it passed in its only run of unpatched trees" in (await shape(own_site, page)).words

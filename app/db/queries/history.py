@@ -1,12 +1,12 @@
 """What tests and kernels did on unpatched trees, run by run, and what tests did on patched ones."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import cast, func, select
-from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy import ColumnElement, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import Session
 
 from app.db.models import Result, Run
@@ -15,6 +15,26 @@ from app.domain.outcome import Outcome
 
 MOST_RUNS = 60
 """How many of a test's newest results on unpatched trees count: enough for an interval of a few per cent."""
+
+First = tuple[str, ...]
+"""The patches applied to a tree before anything was judged on it, as Message-IDs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """Unpatched trees like a run's own: of its tree, in its profile, with nothing or one of `first` applied first."""
+
+    tree: str
+    profile: str
+    first: Collection[First] = ()
+
+    @property
+    def clauses(self) -> list[ColumnElement[bool]]:
+        """What is true of their runs."""
+        had = func.jsonb_path_query_array(Run.prerequisites, cast("$[*].patches[*]", JSONPATH))
+        may = [literal(list(one), JSONB) for one in ((), *self.first)]
+        return [Run.tree == self.tree, Run.profile == self.profile, had.in_(may)]
+
 
 _OF_RESULT = (Result.test_id, Result.ordinal, Result.run_id, Result.attempt, Result.boot, Result.outcome)
 _OF_RUN = (Run.revision_id, Run.tree, Run.base_commit, Run.prerequisites, Run.profile, Run.created_at)
@@ -34,7 +54,7 @@ class Seen:
     of_baseline: bool
     tree: str
     base_commit: str
-    prerequisites: tuple[str, ...]
+    prerequisites: First
     profile: str
     outcome: Outcome
     when: datetime
@@ -45,14 +65,14 @@ def on_unpatched(
     test_ids: Iterable[int],
     *,
     since: datetime,
-    tree: str | None = None,
-    profile: str | None = None,
+    like: Like | None = None,
     most: int = MOST_RUNS,
     ordinals: int | None = None,
 ) -> Sequence[Seen]:
     """Return what some tests did on unpatched trees since then, the oldest first.
 
-    Of each in each tree and profile the newest `most` results, and of many of one name the first `ordinals`.
+    Of each in each tree and profile the newest `most` results, and of many of one name the first `ordinals`; with
+    `like` on such trees only.
     """
     newest = func.row_number().over(
         partition_by=(Result.test_id, Result.ordinal, Run.tree, Run.profile),
@@ -70,10 +90,8 @@ def on_unpatched(
     )
     if ordinals is not None:
         rows = rows.where(Result.ordinal < ordinals)
-    if tree is not None:
-        rows = rows.where(Run.tree == tree)
-    if profile is not None:
-        rows = rows.where(Run.profile == profile)
+    if like is not None:
+        rows = rows.where(*like.clauses)
     wanted = rows.subquery()
     ordered = select(wanted).where(wanted.c.age <= most).order_by(wanted.c.run_id, wanted.c.attempt, wanted.c.boot)
     return [_seen(row) for row in session.execute(ordered)]
@@ -88,14 +106,15 @@ def _seen(row: Any) -> Seen:  # noqa: ANN401 - a row of the statement above
         of_baseline=row.revision_id is None,
         tree=row.tree,
         base_commit=row.base_commit,
-        prerequisites=_patches(row.prerequisites),
+        prerequisites=patches_of(row.prerequisites),
         profile=row.profile,
         outcome=row.outcome,
         when=row.created_at,
     )
 
 
-def _patches(prerequisites: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def patches_of(prerequisites: Sequence[Mapping[str, Any]]) -> First:
+    """Return the patches that a run's `prerequisites` name, in their order."""
     return tuple(patch for one in prerequisites for patch in one["patches"])
 
 
@@ -105,33 +124,32 @@ class Complained:
 
     tree: str
     base_commit: str
-    prerequisites: tuple[str, ...]
+    prerequisites: First
     profile: str
     ran: frozenset[str]
     complaints: frozenset[str]
 
 
-def heard_on_unpatched(session: Session, *, since: datetime, tree: str, profile: str) -> Sequence[Complained]:
+def heard_on_unpatched(session: Session, *, since: datetime, like: Like) -> Sequence[Complained]:
     """Return what kernels complained of in the newest MOST_RUNS baselines that booted since then, the oldest first."""
     complaints = func.jsonb_path_query_array(Run.evidence, cast("$.events[*].fingerprint", JSONPATH))
     rows = session.execute(
         select(Run.base_commit, Run.prerequisites, Run.evidence["ran"], complaints)
         .where(
             Run.revision_id.is_(None),
-            Run.tree == tree,
-            Run.profile == profile,
             Run.created_at >= since,
             Run.evidence["booted"].as_boolean(),
+            *like.clauses,
         )
         .order_by(Run.id.desc())
         .limit(MOST_RUNS)
     ).all()
     return [
         Complained(
-            tree=tree,
+            tree=like.tree,
             base_commit=commit,
-            prerequisites=_patches(prerequisites),
-            profile=profile,
+            prerequisites=patches_of(prerequisites),
+            profile=like.profile,
             ran=frozenset(ran or ()),
             complaints=frozenset(found),
         )

@@ -178,7 +178,7 @@ def _matrix(
     facts = Facts(
         differing=differing,
         outcomes=result_queries.outcomes(session, run_ids, refs),
-        flaky=flaky_on_base(session, refs, tree=where.tree, profile=where.profile, now=now) if where else {},
+        flaky=flaky_on_base(session, refs, run=where, now=now) if where else {},
         baseline_id=baseline,
     )
     columns = [Column(label=revision.label, run=run, tested=bool(run and sizes[run.id])) for revision, run in shown]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.db.models import Run
-from app.db.queries.history import on_patched, on_unpatched
+from app.db.queries.history import Like, on_patched, on_unpatched
 from app.domain.outcome import Outcome
 from tests import factories as make
 
@@ -48,8 +48,10 @@ def test_it_is_narrowed(session: Session, runs: list[Run]) -> None:
     _, second, patched = runs
     lately = on_unpatched(session, [a], since=make.NOW - timedelta(days=5))
     assert [one.run_id for one in lately] == [second.id, patched.id]
-    assert [one.run_id for one in on_unpatched(session, [a], since=LONG_AGO, tree="bpf")] == [second.id]
-    assert [one.run_id for one in on_unpatched(session, [a], since=LONG_AGO, profile="bpf-full")] == []
+    of_bpf = Like(tree="bpf", profile=second.profile)
+    assert [one.run_id for one in on_unpatched(session, [a], since=LONG_AGO, like=of_bpf)] == [second.id]
+    full = Like(tree="bpf", profile="bpf-full")
+    assert [one.run_id for one in on_unpatched(session, [a], since=LONG_AGO, like=full)] == []
     # of each tree: second is of another
     assert [one.run_id for one in on_unpatched(session, [a], since=LONG_AGO, most=1)] == [second.id, patched.id]
 
