@@ -58,8 +58,9 @@ def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[Te
 
 def trees_like(session: Session, run: Run) -> Like:
     """Say which trees have a say in a run: other people's patches excuse nobody but who builds on them."""
-    baseline = None if run.baseline_id is None else session.get_one(Run, run.baseline_id)
-    first = {patches_of(one.prerequisites) for one in (run, baseline) if one is not None}
+    first = {patches_of(run.prerequisites)}
+    if run.prerequisites and run.baseline_id is not None:  # which may have fewer: those that could be applied
+        first.add(patches_of(session.get_one(Run, run.baseline_id).prerequisites))
     return Like(tree=run.tree, profile=run.profile, first=first)
 
 

@@ -99,6 +99,7 @@ def test_nor_do_their_complaints(session: Session, judged: Run) -> None:
     assert find_complaints(session, judged.id, [complaint("x")])["x"].words == "passed 1 of 1 run of an unpatched tree"
     baseline = make.add_run(session, prerequisites=first("x@example.org"))
     judged.baseline_id = baseline.id
+    judged.prerequisites = first("x@example.org", "y@example.org")
     session.flush()
     known = find_complaints(session, judged.id, [complaint("x")])["x"]
     assert (known.failures, known.runs) == (1, 3)
