@@ -33,10 +33,14 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One thing that speaks for the verdict. `key` is the test that it is about, None when it is about no test."""
+    """One thing that speaks for the verdict. `key` is the test that it is about, None when it is about no test.
+
+    `message` says why that test fails, in a line; `excerpt` is what it printed, or the kernel.
+    """
 
     text: str
     key: TestKey | None = None
+    message: str = ""
     excerpt: str = ""
 
 
@@ -266,6 +270,7 @@ def _reason(change: Change) -> Reason:
     return Reason(
         text=f"{change.key} ({change.cls}; {change.reason}{confirmed}){why}",
         key=change.key,
+        message=change.message or "",
         excerpt=change.detail or "",
     )
 

@@ -7,16 +7,28 @@ from app.domain.outcome import ChangeClass, Verdict
 from app.report.patches import PatchFacts
 from app.report.reproduce import Recipe
 
+MOST_WHY = 400
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlamedTest:
-    """A test that the series answers for. `figures` say what it did on both sides; `excerpt` is why it fails."""
+    """A test that the series answers for.
+
+    `figures` say what it did on both sides; `message` is why it fails, in a line, and `excerpt` what it printed.
+    """
 
     suite: str
     name: str
     cls: ChangeClass
     figures: str
+    message: str = ""
     excerpt: str = ""
+
+    @property
+    def why(self) -> str:
+        """The message, where what it printed does not say the same; at most MOST_WHY characters."""
+        cut = f"{self.message[:MOST_WHY]}..." if len(self.message) > MOST_WHY else self.message
+        return "" if self.message in self.excerpt else cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

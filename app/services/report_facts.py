@@ -108,15 +108,17 @@ def _key(change: Change) -> TestKey:
 
 
 def _blamed(changes: Iterable[Change], reasons: Sequence[Mapping[str, Any]]) -> Iterable[BlamedTest]:
-    excerpts = {TestKey(**one["key"]): one.get("excerpt") or "" for one in reasons if one.get("key")}
+    told = {TestKey(**one["key"]): one for one in reasons if one.get("key")}
     for change in changes:
         key = _key(change)
+        why = told.get(key, {})
         yield BlamedTest(
             suite=key.suite,
             name=str(key),
             cls=change.kind,
             figures=change.reason or "",
-            excerpt=excerpts.get(key, ""),
+            message=why.get("message") or "",
+            excerpt=why.get("excerpt") or "",
         )
 
 

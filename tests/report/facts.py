@@ -89,6 +89,7 @@ REGRESSED = ReportFacts(
             name="bpf_iter/bpf_percpu_array_map",
             cls=ChangeClass.REGRESSION,
             figures="base passed 3 of 3, patched failed 3 of 3",
+            message="unexpected read: actual -14 != expected 0",
             excerpt="test_bpf_percpu_array_map:PASS:skel_open_load 0 nsec\n"
             "test_bpf_percpu_array_map:FAIL:read unexpected read: actual -14 != expected 0\n",
         ),
@@ -97,6 +98,7 @@ REGRESSED = ReportFacts(
             name="verifier_log/bad_prog-level1",
             cls=ChangeClass.REGRESSION,
             figures="base passed 3 of 3, patched failed 3 of 3",
+            message="expected “R0 invalid mem access”, the verifier's log says “R0 counted mem access 'scalar'”",
             excerpt="VERIFIER LOG:\n=============\n0: R1=ctx() R10=fp0\n0: (79) r0 = *(u64 *)(r1 +8)\n"
             "R0 counted mem access 'scalar'\n=============\nEXPECTED   SUBSTR: 'R0 invalid mem access'\n",
         ),

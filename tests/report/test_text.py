@@ -82,6 +82,7 @@ def test_a_report_stays_short_however_much_there_is_to_say() -> None:
             name=f"suite_{number}/{'n' * 500}",
             cls=ChangeClass.REGRESSION,
             figures="failed 3 of 3",
+            message="m" * 5000,
             excerpt="\n".join(f"line {line} {'x' * 1000}" for line in range(1000)),
         )
         for number in range(500)
@@ -105,7 +106,7 @@ def test_a_report_stays_short_however_much_there_is_to_say() -> None:
 
 def test_nothing_from_a_guest_steers_a_terminal_or_turns_text_around() -> None:
     evil = "\x1b[2J\x00\x9b31m\u202egnp.exe\ufeff\udc80"
-    test = replace(facts.REGRESSED.tests[0], name=f"a{evil}", excerpt=f"b{evil}\rc", figures=evil)
+    test = replace(facts.REGRESSED.tests[0], name=f"a{evil}", excerpt=f"b{evil}\rc", figures=evil, message=f"d{evil}")
 
     text = report_text(replace(facts.REGRESSED, tests=(test,), sentence=f"v3{evil} is not"))
 
