@@ -40,6 +40,9 @@ RED = {Verdict.REGRESSED, Verdict.DOES_NOT_BUILD, Verdict.DOES_NOT_BOOT, Verdict
 class Passing:
     """A machine on which all is well."""
 
+    def has_room(self, _profile, machines):
+        return machines == 1
+
     async def run(self, image, profile, *, tests, console, results, **_more):
         console(b"Linux version 6.12.0\n")
         results("".join(f"{line}\n" for line in progs(("good", "OK"))).encode())

@@ -252,7 +252,7 @@ class Confirmer:
                 image = await self._image(facts, patched=patched)
                 look = partial(self._alone, image, suspects, again, on_base=not patched, together=together)
                 boots.append(partial(_times, times, look))
-        if self.context.machine.has_room(self._profile, len(boots)):
+        if len(boots) > 1 and self.context.machine.has_room(self._profile, len(boots)):
             await _at_once([boot() for boot in boots])
         else:
             for boot in boots:
