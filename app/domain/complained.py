@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.complaints import telling
-from app.domain.console import VARIABLE, ConsoleEvent, ConsoleKind
+from app.domain.console import VARIABLE, ConsoleEvent, ConsoleKind, of_any_build
 from app.domain.flake import History
 
 TELLING_FRAMES = 5
@@ -18,10 +18,14 @@ TELLING_FRAMES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One boot after the first: the tests that it ran (app.domain.suites), the fingerprints of what came."""
+    """One boot after the first: the tests that it ran (app.domain.suites), the fingerprints of what came.
+
+    `complete`: it came to the end of its tests; else it says nothing of what did not come.
+    """
 
     tests: frozenset[str]
     came: frozenset[str]
+    complete: bool = True
 
 
 def unknown(events: Iterable[ConsoleEvent], base: Iterable[ConsoleEvent]) -> tuple[ConsoleEvent, ...]:
@@ -49,7 +53,7 @@ def _what(event: ConsoleEvent) -> tuple[ConsoleKind, str | None, str]:
 
 
 def _called(event: ConsoleEvent) -> frozenset[str]:
-    names = [frame.partition("+")[0].partition(".")[0] for frame in event.frames]
+    names = [of_any_build(frame.partition("+")[0]) for frame in event.frames]
     return frozenset(telling(names)[:TELLING_FRAMES])
 
 
@@ -81,5 +85,5 @@ def doubtful(
     again = [one for one in looks if event.fingerprint in one.came]
     alike = {one.tests for one in again}
     missed = any(one.tests in alike and event.fingerprint not in one.came for one in looks)
-    quiet = sum(one.tests in alike for one in base) + (0 if history.runs else 1)
+    quiet = sum(one.tests in alike and one.complete for one in base) + (0 if history.runs else 1)
     return missed or (event.test not in blamed and history.and_passed(quiet).explains_failures(len(again)))

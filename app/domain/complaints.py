@@ -123,6 +123,11 @@ _MACHINERY = re.compile(
     r"|print_address\w*|ubsan_epilogue|__ubsan_\w+|lockdep_\w+|lock_acquire|__lock_acquire|fixup_\w+|do_user_addr_fault"
     r"|ret_from_fork\w*|entry_SYSCALL\w*|do_syscall\w*|x64_sys_call|el[01]\w*|invoke_syscall|do_el0_svc"
     r"|print_\w*bug|check_noncircular|mark_lock\w*|refcount_warn_saturate|__(?:kasan|kfence|kmsan|msan|tsan)_\w+"
+    # Who prints a stack, or checks a lock, where arm64, riscv or clang leave it a function of its own.
+    r"|__dump_stack|(?:dump|unwind)_backtrace|walk_stackframe|do_trap_\w+|handle_exception|(?:report|handle)_cfi_failure"
+    r"|validate_chain|check_prevs?_add|check_irq_usage|check_usage\w*|check_deadlock|mark_held_locks|mark_usage|valid_state"
+    r"|print_bad_irq_dependency|print_lock_\w+|register_lock_class|assign_lock_key|_{0,2}lock_release|__hwasan_\w+"
+    r"|handle_overflow|__list_(?:add|del)\w*_valid\w*|debug_print_object|_{0,2}debug_check_no_obj_freed"
     # What complains of a context, waits, or takes a lock: whoever called it is the one to be named.
     r"|_{2,3}might_\w+|__schedule\w*|schedule\w*|preempt_schedule\w*|io_schedule\w*|__switch_to\w*|__wait_for_common"
     r"|wait_for_completion\w*|check_preemption_disabled|\w*debug_smp_processor_id|spin_(?:dump|bug)|do_raw_\w+"

@@ -52,8 +52,9 @@ class Decoded:
 class ConsoleEvent:
     """One complaint.
 
-    `frames` are `function+0xoffset/0xsize`, innermost first, without the ones marked `?`; `decoded` are those of them
-    that were looked up in the debug information. `excerpt` is the text from its first line on (at most 120 lines).
+    `frames` are `function+0xoffset/0xsize` of the first stack, innermost first, without the ones marked `?`; `decoded`
+    are those of them that were looked up in the debug information. `excerpt` is the text from its first line on (at
+    most 120 lines).
     `line` counts from 1. `fingerprint` (16 hex digits) is the same for the same complaint at other addresses, times and
     CPUs, and in other builds. `count` says how often it was seen, `life` in which machine of the run first.
 
@@ -112,6 +113,7 @@ class ConsoleReport:
 
 
 _PREFIX = re.compile(rf"^{LEVEL}(?:{TIME})?{CALLER} ?")
+_CALLED = re.compile(r"\[ *([TC]\d+)\]")
 # A program's own words, on the same console, may lack their newline.
 _WITHIN = re.compile(rf"^.*\[ *\d+\.\d{{6}}\]{CALLER} ")
 _USERSPACE = b" as init process"
@@ -127,14 +129,28 @@ _FRAME = re.compile(
 _WARNED_IN = re.compile(rf"^WARNING: .*? {_SYMBOL}")
 _CUT = "------------[ cut here ]------------"
 _END = re.compile(r"^---\[ end ")
+_TRACE = re.compile(r"^ *Call [Tt]race:")
+# Whose stack follows: who had the memory before, who gave the page; s390's last jump is none at all.
+_ANOTHER = re.compile(
+    r"^ *(?:(?:kfence-#.{1,100}? )?(?:[Aa]llocated|[Ff]reed) by task |Last potentially related|Second to last"
+    r"|The buggy address|Uninit was |Local variable |page last |Last Breaking-Event)"
+)
+# After a trace: other tasks and CPUs.
+_OTHERS = re.compile(r"^(?:CPU: |NMI backtrace |Sending NMI |task:|rcu: )")
+_PREEMPTION = "Preemption disabled at:"
+"""An address follows, which is no frame."""
 _BORDER = re.compile(r"^={20,}$")
 _KILLED = re.compile(r"^(?:Memory cgroup o|O)ut of memory[^:]*: Kill")
 _TRACED = {ConsoleKind.BUG, ConsoleKind.LOCKDEP, ConsoleKind.SOFT_LOCKUP}
 """What ends with its first trace, where that has an end."""
-VARIABLE = re.compile(r"0x[0-9a-f]+|pfn:[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{4,}\b|\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
+_BPF_TAGS = r"(?<=bpf_prog_)[0-9a-f]{16}(?![0-9a-f])|(?<=bpf_trampoline_)\d+(?:_\d+)?"
+VARIABLE = re.compile(
+    _BPF_TAGS + r"|0x[0-9a-f]+|pfn:[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{4,}\b|\b[0-9a-f]{8,}\b|\d+",
+    re.IGNORECASE,
+)
 _DIE = re.compile(r": [0-9a-f]{4,16} (?:ilc:\d )?\[#\d+\].*")
-# What a compiler makes of one function, and the tag of a BPF program: of this build only.
-_OF_BUILD = re.compile(r"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)(?:\.\d+)?)+$|(?<=^bpf_prog_)[0-9a-f]{16}_")
+# What a compiler makes of one function, the tag of a BPF program, the key of a trampoline: of this build or load only.
+_OF_BUILD = re.compile(rf"(?:\.(?:constprop|isra|part|cold|lto_priv|llvm)(?:\.\d+)?)+$|(?:{_BPF_TAGS})_?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +172,18 @@ class _Open:
     lines: int = 0
     excerpt: list[str] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
+    traced: bool = False
+    """Whether the stack that counts has begun, by its heading, or ended."""
+    elsewhere: bool = False
+    """Whether what comes is of another stack."""
+
+
+@dataclass(slots=True)
+class _Cut:
+    """What was said since the cut: `speaker` is the task or CPU that made it, "" where lines do not tell."""
+
+    speaker: str
+    said: list[str] = field(default_factory=list)
 
 
 class ConsoleScanner:
@@ -174,7 +202,7 @@ class ConsoleScanner:
         self._seen = 0
         self._inside = 0
         self._open: _Open | None = None
-        self._cut: list[str] | None = None
+        self._cut: _Cut | None = None
         self._events: dict[str, ConsoleEvent] = {}
 
     def feed(self, data: bytes) -> None:
@@ -210,22 +238,25 @@ class ConsoleScanner:
         for at, line in enumerate(lines if words or self._open or self._cut is not None else ()):
             heading = any(word in line for word in words)
             if heading or self._open is not None or self._cut is not None:
-                self._read(_PREFIX.sub("", text_of(line)[:1000], count=1), self._line + at + 1, heading=heading)
+                self._read(text_of(line)[:1000], self._line + at + 1, heading=heading)
         self._line += len(lines)
 
-    def _read(self, text: str, number: int, *, heading: bool) -> None:
+    def _read(self, line: str, number: int, *, heading: bool) -> None:
+        text = _PREFIX.sub("", line, count=1)
         head = _head_in(text) if heading else None
         if _CUT in text or (self._open is not None and _is_over(self._open, text)):
             self._close()
         if head is not None and (self._open is None or not _continues(self._open, head[0], head[2])):
             self._close()
-            said = next(filter(None, self._cut or ()), "")
+            said = next(filter(None, self._cut.said), "") if self._cut else ""
             self._open = _Open(head[0], head[2], number, head[1], self.running(), said)
             self._cut = None
         elif _CUT in text:
-            self._cut = []
+            self._cut = _Cut(_speaker(line, text))
         elif self._cut is not None:
-            self._cut = [*self._cut, text] if len(self._cut) < _MAX_SAID else None
+            own = self._cut.speaker in {"", _speaker(line, text)}
+            self._cut.said.append(text if own else "")
+            self._cut = self._cut if len(self._cut.said) <= _MAX_SAID else None
         self._inside += self._open is not None or self._cut is not None
         if self._open is not None and _add(self._open, head[2] if head else text):
             self._close()
@@ -249,6 +280,18 @@ def scan_console(console: bytes | str) -> tuple[ConsoleEvent, ...]:
     scanner = ConsoleScanner()
     scanner.feed(console.encode() if isinstance(console, str) else console)
     return scanner.finish().events
+
+
+def of_any_build(function: str) -> str:
+    """Return a function's name as it is in other builds and at other loads of the same program."""
+    return _OF_BUILD.sub("", function)
+
+
+def _speaker(line: str, text: str) -> str:
+    """Return who of the kernel said a line, by what stood before its text; "" for a program on the same console."""
+    prefix = line.removesuffix(text).strip()
+    caller = _CALLED.search(prefix)
+    return caller[1] if caller else "kernel" if prefix else ""
 
 
 def _head_in(text: str) -> tuple[ConsoleKind, str, str] | None:
@@ -275,19 +318,39 @@ def _is_over(opened: _Open, text: str) -> bool:
 def _add(opened: _Open, text: str) -> bool:
     """Add a line to an event; tell whether it is its last."""
     opened.lines += 1
+    _add_frame(opened, text)
     if len(opened.excerpt) < _MAX_EXCERPT or _KILLED.match(text):
         opened.excerpt[_MAX_EXCERPT - 1 :] = [text]
-    if text.startswith("stack backtrace:"):
-        opened.frames.clear()  # lockdep showed first where locks were taken before
-    if "+0x" in text and len(opened.frames) < _MAX_FRAMES:
-        frame = _RIP.match(text) or _FRAME.match(text) or _WARNED_IN.match(text)
-        if frame and frame[1] not in opened.frames:
-            opened.frames.append(frame[1])
     if _END.match(text) or _KILLED.match(text):
         return True
     if opened.kind in _TRACED and text.strip() == "</TASK>":
         return True
     return opened.lines >= (_MAX_OOM if opened.kind is ConsoleKind.OOM else _MAX_EXCERPT)
+
+
+def _add_frame(opened: _Open, text: str) -> None:
+    """Take a line's frame, before the line joins the excerpt, where it is of the stack that counts."""
+    if "+0x" not in text:
+        _heed_heading(opened, text)
+    elif not opened.elsewhere and len(opened.frames) < _MAX_FRAMES:
+        told = opened.excerpt[-1:] != [_PREEMPTION]
+        frame = told and (_RIP.match(text) or _FRAME.match(text) or _WARNED_IN.match(text))
+        if frame and frame[1] not in opened.frames:
+            opened.frames.append(frame[1])
+
+
+def _heed_heading(opened: _Open, text: str) -> None:
+    """Note whose stack follows: the first counts; who else runs, or had the memory before, is not what went wrong."""
+    if text.startswith("stack backtrace:"):
+        opened.frames.clear()  # lockdep showed first where locks were taken before
+        opened.traced = opened.elsewhere = False
+    elif _TRACE.match(text):
+        opened.elsewhere = opened.traced
+        opened.traced = True
+    elif text.strip() == "</TASK>":
+        opened.traced = opened.elsewhere = True
+    elif _ANOTHER.match(text) or (opened.traced and _OTHERS.match(text)):
+        opened.elsewhere = True
 
 
 def _event(opened: _Open, life: int) -> ConsoleEvent:
@@ -296,7 +359,7 @@ def _event(opened: _Open, life: int) -> ConsoleEvent:
     what = VARIABLE.sub("N", "\n".join(filter(None, (_DIE.sub("", opened.title), opened.said))))
     # Who asks for memory is reached by many ways, each of them the same leak.
     depth = _LEAK_FRAMES if opened.kind is ConsoleKind.LEAK else _FINGERPRINT_FRAMES
-    named = list(dict.fromkeys(_OF_BUILD.sub("", name) for name in functions))[:depth]
+    named = list(dict.fromkeys(of_any_build(name) for name in functions))[:depth]
     identity = "\n".join([opened.kind, what, *named])
     return ConsoleEvent(
         kind=opened.kind,

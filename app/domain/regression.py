@@ -328,8 +328,8 @@ def _on_both(before: Observations, after: Observations) -> tuple[ChangeClass, st
 class RevisionComparison:
     """v(N-1) against v(N), by what the series is blamed for in each: `fixed` since, `broken` since, `still_broken`.
 
-    `unknown` were blamed in v(N-1), and whether v(N) repaired them cannot be said: they have no result there, or one
-    that is nobody's doing (flaky, ignored, failing on the base as well).
+    `unknown` are blamed in one of them, and the other does not tell: the test has no result there, or one that is
+    nobody's doing (flaky, ignored, failing on the base as well). So it cannot be said that v(N) repaired or broke it.
     """
 
     fixed: tuple[TestKey, ...]
@@ -343,50 +343,14 @@ def compare_revisions(previous: Sequence[Change], current: Sequence[Change]) -> 
     before = {change.key for change in previous if change.cls.blamed}
     blamed = {change.key for change in current if change.cls.blamed}
     passes = {change.key for change in current if change.cls in _PASSES and change.patched.always_passes}
+    untold = {change.key for change in previous if change.cls in _UNTOLD}
     return RevisionComparison(
         fixed=tuple(sorted(before & passes)),
-        broken=tuple(sorted(blamed - before)),
+        broken=tuple(sorted(blamed - before - untold)),
         still_broken=tuple(sorted(blamed & before)),
-        unknown=tuple(sorted(before - blamed - passes)),
+        unknown=tuple(sorted((before - blamed - passes) | (blamed & untold))),
     )
 
 
 _PASSES = {ChangeClass.UNCHANGED, ChangeClass.FIXED, ChangeClass.NEW_PASS}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """What a revision was tested under; `toolchain` is tool -> version, `selection` names the tests chosen."""
-
-    label: str
-    tree: str
-    base_commit: str
-    profile: str
-    toolchain: Mapping[str, str]
-    selection: frozenset[str]
-
-
-def incomparable(before: Conditions, now: Conditions) -> str | None:
-    """Return why two revisions' tests cannot be held against each other, None if they can."""
-    for what, one, other in (("profile", before.profile, now.profile), ("tree", before.tree, now.tree)):
-        if one != other:
-            return f"{before.label} was tested with the {what} {one}, {now.label} with {other}"
-    return None
-
-
-def caveats(before: Conditions, now: Conditions) -> tuple[str, ...]:
-    """Return what has to be said with a comparison of two revisions, in sentences: what else may be the cause."""
-    found = []
-    if before.base_commit != now.base_commit:
-        found.append(
-            f"{before.label} was tested on {before.base_commit[:12]}, {now.label} on {now.base_commit[:12]}, each held "
-            "against its own base: what differs between them may come from the bases as well."
-        )
-    tools = sorted(
-        tool for tool in before.toolchain.keys() & now.toolchain.keys() if before.toolchain[tool] != now.toolchain[tool]
-    )
-    if tools:
-        found.append(f"They were built with different versions of {', '.join(tools)}.")
-    if before.selection != now.selection:
-        found.append(f"{now.label} selects other tests than {before.label} did.")
-    return tuple(found)
+_UNTOLD = {ChangeClass.PRE_EXISTING, ChangeClass.FLAKY, ChangeClass.IGNORED, ChangeClass.NOT_RUN}

@@ -37,8 +37,7 @@ def regressed_sentence(label: str, changes: Sequence[Change], *, died: bool, why
     if not said:
         said.append(f"{label} makes the kernel complain: {why}")
     if number := by[ChangeClass.DISAPPEARED]:
-        named = _named(changes, ChangeClass.DISAPPEARED)
-        said.append(f"With {label} {plural(number, 'test')} of the base {_is(number)} gone: {named}")
+        said.append(f"With {label} {plural(number, 'test')} of the base {_is(number)} {_gone(changes)}")
     return _sentences([*said, *_rest(by)], lead=len(said))
 
 
@@ -57,18 +56,12 @@ def clean_sentence(
     by = Counter(change.cls for change in changes)
     head = f"{label} is clean"
     if number := by[ChangeClass.DISAPPEARED]:
-        names = _named(changes, ChangeClass.DISAPPEARED)
-        head += f", but {plural(number, 'test')} of the base {_is(number)} gone: {names}"
+        head += f", but {plural(number, 'test')} of the base {_is(number)} {_gone(changes)}"
     rest = _rest(by)
     if previous is not None and since is not None and since.fixed:
         number = len(since.fixed)
-        what = (
-            "the failure"
-            if number == 1
-            else f"all {number:,} failures"
-            if not since.unknown
-            else f"{number:,} failures"
-        )
+        every = "the failure" if number == 1 else f"all {number:,} failures"
+        what = plural(number, "failure") if since.unknown else every
         rest.insert(0, f"{what} of {previous} {_is(number)} {'fixed' if alike else 'gone'}")
     return _sentences([head, *rest], lead=1)
 
@@ -88,6 +81,13 @@ def _rest(by: Counter[ChangeClass]) -> list[str]:
     if number := by[ChangeClass.NOT_RUN]:
         said.append(f"{plural(number, 'test')} {'was' if number == 1 else 'were'} not run")
     return said
+
+
+def _gone(changes: Sequence[Change]) -> str:
+    """Return `gone: a, b`, or what else is to be said of tests that the base has and the series does not run."""
+    skipped = {change.patched.skipped for change in changes if change.cls is ChangeClass.DISAPPEARED}
+    word = "skipped" if skipped == {True} else "gone" if skipped == {False} else "gone or skipped"
+    return f"{word}: {_named(changes, ChangeClass.DISAPPEARED)}"
 
 
 def _is(number: int) -> str:

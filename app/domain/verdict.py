@@ -35,11 +35,13 @@ class StepOutcome:
 class Reason:
     """One thing that speaks for the verdict. `key` is the test that it is about, None when it is about no test.
 
-    `message` says why that test fails, in a line; `excerpt` is what it printed, or the kernel.
+    `fingerprint` is that of the kernel's complaint that a revision answers for; `message` says why a test fails, in a
+    line; `excerpt` is what it printed, or the kernel.
     """
 
     text: str
     key: TestKey | None = None
+    fingerprint: str | None = None
     message: str = ""
     excerpt: str = ""
 
@@ -226,7 +228,7 @@ def _by_tests(case: Case, counts: Counts) -> Judgement:
     if died is not None and base_died is None:
         reasons.insert(0, Reason(text=died.reason, excerpt=died.excerpt))
     complaints = new_complaints(case)
-    reasons += [Reason(text=event.sentence, excerpt=event.excerpt) for event in complaints]
+    reasons += [Reason(text=one.sentence, fingerprint=one.fingerprint, excerpt=one.excerpt) for one in complaints]
     if reasons:
         sentence = regressed_sentence(
             case.label, case.changes, died=died is not None and base_died is None, why=reasons[0].text

@@ -65,8 +65,8 @@ class BuildError:
 class Since:
     """The revision before (its label), and the tests blamed: on that one only, on this one only, on both.
 
-    `unknown` were blamed on that one, and what became of them is not known; `caveats` are sentences on what else may be
-    the cause of a difference.
+    `unknown` were blamed on one of them, and the other does not tell; `caveats` are sentences on what else may be the
+    cause of a difference.
     """
 
     label: str

@@ -9,16 +9,15 @@ from sqlalchemy.orm import Session, joinedload
 from app.db.models import Change as Row
 from app.db.models import Revision, Run, RunState, Test
 from app.db.queries import results as queries
+from app.db.queries.history import patches_of
 from app.db.queries.runs import runs_of_revisions
+from app.domain.conditions import Conditions, caveats, incomparable
 from app.domain.outcome import ChangeClass, Outcome, TestKey, Verdict
 from app.domain.regression import (
     Change,
-    Conditions,
     Observations,
     RevisionComparison,
-    caveats,
     compare_revisions,
-    incomparable,
 )
 
 JUDGED_BY_TESTS = (Verdict.CLEAN, Verdict.REGRESSED)
@@ -162,4 +161,5 @@ def _conditions(run: Run, label: str) -> Conditions:
         profile=run.profile,
         toolchain=run.toolchain,
         selection=frozenset(str(one.get("test")) for one in run.selection if isinstance(one, dict)),
+        first=frozenset(patches_of(run.prerequisites)),
     )

@@ -27,13 +27,14 @@ from app.db.models import (
 )
 from app.db.queries.results import list_changes
 from app.db.queue import Priority, Task, enqueue
+from app.domain.complained import unknown
 from app.domain.console import ConsoleEvent
 from app.domain.outcome import ChangeClass, Outcome, TestKey, Verdict
 from app.domain.patches import Finding, Part, Said, with_patches
 from app.domain.text import storable
 from app.services import attempts, judging
 from app.services.attempts import Claim
-from app.services.judging import RunFacts
+from app.services.judging import Hearing, RunFacts
 from app.services.records import clean_json
 
 EVERYBODY = "linux-kernel@vger.kernel.org"
@@ -102,8 +103,8 @@ class Heard:
     """What the judge had of a run, for trying its patches.
 
     `blamed` are the tests that the series answers for, with whether they are its own; `gone` those of the base that it
-    has not; `complaints` are the console events that it answers for. `addressed` are the bare addresses (lower case) in
-    From, To and Cc of each patch and of the cover.
+    has not; `complaints` are the console events that it answers for, `lacking` what it was tested without. `addressed`
+    are the bare addresses (lower case) in From, To and Cc of each patch and of the cover.
     """
 
     verdict: Verdict
@@ -112,6 +113,7 @@ class Heard:
     blamed: tuple[tuple[TestKey, bool], ...]
     gone: tuple[TestKey, ...]
     complaints: tuple[ConsoleEvent, ...]
+    lacking: tuple[str, ...]
     errors: tuple[dict[str, Any], ...]
     addressed: dict[int, frozenset[str]]
 
@@ -122,17 +124,26 @@ def hear(session: Session, run_id: int) -> Heard:
     run = session.get_one(Run, run_id)
     check = session.get_one(PatchCheck, run_id)
     changes = list_changes(session, [run_id])
-    told = " ".join(str(one.get("text")) for one in run.evidence.get("reasons", ()) if not one.get("key"))
     return Heard(
         verdict=Verdict(check.whole["verdict"]),
         run=hearing.run,
         baseline=hearing.baseline,
         blamed=tuple((_key(one), one.kind is ChangeClass.NEW_FAILURE) for one in changes if one.kind.blamed),
         gone=tuple(_key(one) for one in changes if one.kind is ChangeClass.DISAPPEARED),
-        complaints=tuple(event for event in hearing.run.console if event.title in told),
+        complaints=_answered_for(run, hearing),
+        lacking=hearing.lacking,
         errors=tuple(run.evidence.get("build", {}).get("errors", ())),
         addressed=_addressed(session, run),
     )
+
+
+def _answered_for(run: Run, hearing: Hearing) -> tuple[ConsoleEvent, ...]:
+    """Return the complaints that a run is blamed for, and those that are told as the cause of its machine's death."""
+    told = [one for one in run.evidence.get("reasons", ()) if not one.get("key")]
+    blamed = {one.get("fingerprint") for one in told}
+    deaths = [str(one["text"]) for one in told if not one.get("fingerprint")]
+    fresh = unknown(hearing.run.console, () if hearing.baseline is None else hearing.baseline.console)
+    return tuple(one for one in fresh if one.fingerprint in blamed or any(one.title in text for text in deaths))
 
 
 def _key(change: Change) -> TestKey:

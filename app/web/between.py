@@ -78,7 +78,7 @@ def _statement(found: TestsBetween, old: str, new: str) -> Statement:
         (len(compared.broken), f"broken in {new}"),
         (len(compared.still_broken), "still broken"),
         (len(compared.fixed), f"fixed since {old}"),
-        (len(compared.unknown), "not known any more"),
+        (len(compared.unknown), "not known"),
     ]
     told = [f"{plural(number, 'test')} {words}" for number, words in parts if number]
     if not told:

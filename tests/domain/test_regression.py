@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from app.domain.outcome import ChangeClass, Outcome, TestKey, TestResult
@@ -214,3 +216,13 @@ def test_revisions() -> None:
     assert compared.broken == (key("breaks"), key("fresh"))
     assert compared.still_broken == (key("stays"),)
     assert compared.unknown == (key("gone"),)
+
+
+@pytest.mark.parametrize(
+    "untold", [ChangeClass.PRE_EXISTING, ChangeClass.FLAKY, ChangeClass.IGNORED, ChangeClass.NOT_RUN]
+)
+def test_a_revision_broke_nothing_of_which_the_one_before_tells_nothing(untold: ChangeClass) -> None:
+    """It may have been as broken there."""
+    (now,) = compare(side(a="P"), side(a="F"))
+    compared = compare_revisions([replace(now, cls=untold)], [now])
+    assert (compared.broken, compared.unknown) == ((), (now.key,))

@@ -61,6 +61,21 @@ def test_clean_with_all_that_differs() -> None:
     assert (judged.counts.new_passes, judged.counts.fixed, judged.counts.results) == (6, 1, 1427)
 
 
+def test_one_of_three_failures_fixed_is_not_the_failure() -> None:
+    base = {"mended": PASS, "died": PASS, "gone": PASS}
+    v3, v4 = changes(base, dict.fromkeys(base, FAIL)), changes(base, {"mended": PASS})
+    judged = verdict(label="v4", changes=v4, previous="v3", since=compare_revisions(v3, v4))
+    assert "1 failure of v3 is fixed" in judged.sentence
+
+
+def test_what_is_skipped_is_not_said_to_be_gone() -> None:
+    base = {"a": PASS, "b": PASS}
+    judged = verdict(changes=changes(base, {"a": PASS, "b": SKIP}))
+    assert judged.sentence == "v3 is clean, but 1 test of the base is skipped: b. 1 test is as on the base."
+    judged = verdict(changes=changes(base | {"c": PASS}, {"a": PASS, "b": SKIP}))
+    assert judged.sentence.startswith("v3 is clean, but 2 tests of the base are gone or skipped: b, c.")
+
+
 def test_what_is_gone_is_said_loudly() -> None:
     judged = verdict(changes=changes({"a": PASS, "b": PASS}, {"a": PASS}))
     assert judged.verdict is Verdict.CLEAN

@@ -54,10 +54,12 @@ def test_what_became_of_each_test(session: Session, works: tuple[Revision, Revis
 def test_what_else_differs_is_said(session: Session, works: tuple[Revision, Revision]) -> None:
     judged(session, works[0], {})
     other = {"base_commit": "9" * 40, "toolchain": {"gcc": "14.2.0", "clang": "19.1.7"}}
-    judged(session, works[1], {}, **other, selection=[{"test": "b", "reason": ""}])
+    needed = [{"patches": ["under@example.org"]}]
+    judged(session, works[1], {}, **other, selection=[{"test": "b", "reason": ""}], prerequisites=needed)
     caveats = compare_tests(session, *works).caveats
     assert [words.partition(":")[0].partition(",")[0] for words in caveats] == [
         "v1 was tested on 1a2b3c4d5e6f",
+        "v2 was tested on other prerequisites than v1.",
         "They were built with different versions of gcc.",
         "v2 selects other tests than v1 did.",
     ]

@@ -153,7 +153,7 @@ async def test_a_warning_that_takes_more_than_its_test_is_looked_for_with_all_of
 
 async def test_a_warning_that_takes_all_tests_is_not_looked_for_for_ever(house, monkeypatch):
     """Once on each side is no proof where that takes hours: it is said, and nobody is blamed."""
-    monkeypatch.setattr("workers.steps.confirm.MOST_LOOKING", timedelta(0))
+    monkeypatch.setattr("workers.steps.machines.MOST_LOOKING", timedelta(0))
     warns(house, lambda source, tests, _count: "warns" in source and len(tests) > 1)
     run = await judged(house)
     assert run.verdict is Verdict.CLEAN

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import select
 
-from app.db.models import Revision, Run, RunState, Thread
+from app.db.models import PatchCheck, Revision, Run, RunState, Thread
 from app.domain.message import parse_message
 from app.domain.outcome import ChangeClass, Verdict
 from app.domain.patch_id import patch_id
@@ -277,3 +277,18 @@ async def test_a_patch_that_was_edited_when_it_was_taken_is_known_by_its_title(s
     run = stack.run_of(needy)
     assert [one.words for one in run.applied_first] == ["in the tree already"]
     assert run.verdict is Verdict.CLEAN
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [("line_3;", "line_3_bad;"), ("line_3_bad;", "line_3_good;"), ("line_4;", "line_4_good;")],
+        [("line_3;", "line_3_good;"), ("line_5;", "line_5_removes_log_buf;"), ("line_4;", "line_4_good;")],
+    ],
+)
+async def test_no_patch_is_named_for_what_fails_without_what_the_series_needs(stack, edits):
+    needy = stack.series("needy", *edits, says="Depends-on: <nowhere@example.org>")
+    await stack.track(needy)
+    with stack.sessions() as session:
+        check = session.get_one(PatchCheck, stack.run_of(needy).id)
+        assert (check.findings, check.trouble) == ([], None)

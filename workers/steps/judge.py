@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from app.domain.complained import doubtful, unknown
+from app.domain.complained import came_again, doubtful, unknown
 from app.domain.confirming import in_doubt
 from app.domain.console import ConsoleEvent
 from app.domain.outcome import Step, TestKey
@@ -14,7 +14,9 @@ from app.services.judging import Hearing, Ruling
 from app.services.precedents import Precedents, find_complaints, find_precedents
 from workers.context import Context
 from workers.recorder import Recorder
-from workers.steps.confirm import Again, Confirmer, sides
+from workers.steps.again import Again, JudgeBoots, sides
+from workers.steps.confirm import Confirmer
+from workers.steps.machines import Machines
 
 
 async def judge(context: Context, recorder: Recorder) -> Ruling:
@@ -31,19 +33,23 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
     async with recorder.step(Step.JUDGE) as record:
         again, precedents = Again(), Precedents()
         doubted: Sequence[TestKey] = ()
-        confirmer = Confirmer(context=context, record=record, job=job)
-        fresh = unknown(hearing.run.console, hearing.baseline.console) if hearing.baseline else ()
-        with context.sessions() as session:
-            heard = find_complaints(session, run_id, fresh)
-        hearing = await confirmer.whole(hearing, again, heard)
+        boots = JudgeBoots(context=context, record=record, job=job)
+        machines, confirmer = Machines(boots=boots), Confirmer(boots=boots)
+        hearing = await machines.ends(hearing, again)
         if hearing.baseline and hearing.baseline.results and (hearing.run.results or again.patched):
             with context.sessions() as session:
                 base, patched = sides(hearing, again)
                 precedents = find_precedents(session, run_id, baseline=base, patched=patched)
             doubted = await confirmer.suspects(hearing, again, precedents)
-        complaints = confirmer.recurring(hearing, again)
+        fresh = unknown(hearing.run.console, hearing.baseline.console) if hearing.baseline else ()
+        with context.sessions() as session:
+            heard = find_complaints(session, run_id, fresh)
+        await machines.complaints(hearing, again, heard)
+        complaints = [one for one in fresh if came_again(one, again.looks, again.base_looks)]
         base, patched = sides(hearing, again)
-        sure = {key for key in candidates(base, patched) if not patched[key].mixed}.difference(doubted)
+        sure = {key for key in candidates(base, patched) if not patched[key].mixed}.difference(
+            doubted, precedents.ignored
+        )
         looks = again.looks, again.base_looks
         vague = [one for one in complaints if doubtful(one, *looks, heard[one.fingerprint], top_level(sure))]
         ruling = _rule(hearing, again, precedents, doubted=doubted, complaints=complaints, vague=vague)

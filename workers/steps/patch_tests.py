@@ -182,9 +182,12 @@ def _seen(subject: Subject, life: Lives) -> Seen:
 
 
 def _begun(prober: Prober, subject: Subject, known: dict[int, Lives]) -> Bisection:
-    """What is known before: the judge has seen both ends, as often as it takes; single patches were booted perhaps."""
+    """What is known before: the judge has seen both ends, as often as it takes; single patches were booted perhaps.
+
+    What is gone it has seen once at each: a test may be skipped for what a host lacks, or by chance.
+    """
     state = Bisection(length=prober.line.length)
-    for _ in range(LOOKS):
+    for _ in range(1 if subject.gone else LOOKS):
         state = state.told(0, Seen.GOOD).told(prober.line.length, Seen.BAD)
     for position in prober.unbuilt | (prober.untouched - {prober.line.length}):
         state = state.told(position, Seen.UNTOLD)

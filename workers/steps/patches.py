@@ -119,8 +119,8 @@ class _Tried:
         return findings
 
     async def _tests(self, steps: Steps, line: Line, built: Sequence[Built], heard: Heard) -> list[Finding]:
-        if line.length < 2 or heard.baseline is None or not heard.run.built:
-            return []  # a single patch is the series
+        if line.length < 2 or heard.baseline is None or not heard.run.built or heard.lacking:
+            return []  # a single patch is the series; and what fails without what it needs is nobody's doing
         prober = Prober(
             machine=self._context.machine,
             builder=self._context.builder,

@@ -46,7 +46,8 @@ class TestMapsParser(SuiteParser):
                 self._log.clear()
             else:
                 if _ASSERTION.match(line):
-                    self._crash = text_of(line)[:300]
+                    # Of forks: what makes them fail makes their parent fail.
+                    self._crash = self._crash or text_of(line)[:300]
                 self._log.extend([line])
         return [result for result in results if result is not None]
 

@@ -16,9 +16,14 @@ from app.domain.testlog.suite import ClaimedSummary, Span, SuiteEnd, SuiteParser
 # The last of the words counts: descriptions may hold them too.
 _RESULT = re.compile(rb"#\d{1,9}/([pu]) (.{1,2000}) (OK|SKIP|FAIL)\b(.*)\Z", re.DOTALL)
 _BEGUN = re.compile(rb"#\d{1,9}/([pu]) (.{1,2000}?) ?(?:, verifier log:|Failed to (?:create|load) .*)\s*\Z", re.DOTALL)
-_WORD = re.compile(rb"(?:\d+ cases |Did not run the program \([^)]*\) )*(OK|SKIP|FAIL)\b(.*)\Z", re.DOTALL)
+_WORD = re.compile(rb"(?:\d+ cases |Did not run the program \([^)]{0,200}\) ){0,16}(OK|SKIP|FAIL)\b(.*)\Z", re.DOTALL)
 _SUMMARY = re.compile(rb"Summary: (\d{1,9}) PASSED, (\d{1,9}) SKIPPED, (\d{1,9}) FAILED")
-_EXTRA = re.compile(rb"(?: \d+ cases| Did not run the program \([^)]*\))+\Z")
+# A program is run up to eight times; each run says how it failed.
+_EXTRA = re.compile(
+    rb"(?: \d{1,9} cases| Did not run the program \([^)]{0,200}\)"
+    rb"| FAIL(?: retval -?\d{1,19} != -?\d{1,19}|: Unexpected bpf_prog_test_run error \([^)]{0,200}\))"
+    rb" \(run \d/\d\)){1,16}\Z"
+)
 _WORDS = (b"OK", b"SKIP", b"FAIL", b"Did not run", *(b"%d" % digit for digit in range(10)))
 _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 
@@ -42,11 +47,12 @@ class TestVerifierParser(SuiteParser):
             numbered = line.startswith(b"#")
             if numbered and (found := _RESULT.match(line)):
                 results.append(self._close(offset))
-                results.append(self._result(_name(found), offset, found[3], found[4]))
+                name, before = _name(found)
+                results.append(self._result(name, offset, found[3], before + found[4]))
             elif numbered and (found := _BEGUN.match(line)):
                 results.append(self._close(offset))
                 self._log.clear()
-                self._begun = _name(found), offset
+                self._begun = _name(found)[0], offset
             elif self._begun and line.startswith(_WORDS) and (found := _WORD.match(line)):
                 (name, start), self._begun = self._begun, None
                 results.append(self._result(name, start, found[1], found[2]))
@@ -93,5 +99,9 @@ class TestVerifierParser(SuiteParser):
         return self._record(name, Outcome.FAIL, why=why, span=span)
 
 
-def _name(found: re.Match[bytes]) -> str:
-    return f"{text_of(_EXTRA.sub(b'', found[2]))}/{found[1].decode()}"
+def _name(found: re.Match[bytes]) -> tuple[str, bytes]:
+    """Return a test's name, and how its runs before the last one failed, as far as that stands in the same line."""
+    extra = _EXTRA.search(found[2])
+    words = found[2][: extra.start()] if extra else found[2]
+    failed = extra[0].partition(b" FAIL")[2] if extra else b""
+    return f"{text_of(words)}/{found[1].decode()}", failed and failed + b" FAIL"

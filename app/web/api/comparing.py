@@ -130,8 +130,8 @@ class TestNamed(Shape):
 class TestDiffShape(BaseModel):
     """Two revisions compared by what the series is blamed for in each, held against its own base.
 
-    `why_not`: why they cannot be compared; the lists are empty then. `unknown` were blamed in the older one, and
-    whether the newer one repaired them cannot be said. `caveats` say what else may be the cause of a difference.
+    `why_not`: why they cannot be compared; the lists are empty then. `unknown` were blamed in one of
+    them, and the other does not tell. `caveats` say what else may be the cause of a difference.
     """
 
     __test__ = False  # pytest: not a test case

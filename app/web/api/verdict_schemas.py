@@ -181,7 +181,7 @@ class SincePart(Part):
     fixed: list[TestShape]
     broken: list[TestShape]
     still_broken: list[TestShape]
-    unknown: list[TestShape] = Field(description="blamed there, and it is not known what became of them")
+    unknown: list[TestShape] = Field(description="blamed in one of them; the other does not tell")
     caveats: list[str] = Field(description="what else may be the cause of a difference, in sentences")
 
 

@@ -81,6 +81,27 @@ def test_test_verifier_whose_word_comes_later() -> None:
     assert again.feed(b"OK\n") == []
 
 
+def test_test_verifier_whose_program_ran_several_times() -> None:
+    data = (
+        b"#1/p jset32 FAIL retval 1 != 0 (run 1/3) FAIL retval 2 != 0 (run 2/3) \nprocessed 10 insns\n"
+        b"#2/p jeq32 Did not run the program (not supported) FAIL retval -2 != 0 (run 2/2) \n"
+        b"#3/p ret FAIL: Unexpected bpf_prog_test_run error (No buffer) (run 1/2) FAIL retval 3 != 0 (run 2/2) \n"
+        b"#4/p a FAIL retval in a name OK\n#5/p b 1 cases FAIL retval 1 != 0 (run 1/1) \n"
+    )
+    results, _ = read(TestVerifierParser(), data)
+    assert [(result.name, result.outcome, result.message) for result in results] == [
+        ("jset32/p", Outcome.FAIL, "retval 1 != 0 (run 1/3) FAIL retval 2 != 0 (run 2/3)"),
+        ("jeq32/p", Outcome.FAIL, "retval -2 != 0 (run 2/2)"),
+        (
+            "ret/p",
+            Outcome.FAIL,
+            "Unexpected bpf_prog_test_run error (No buffer) (run 1/2) FAIL retval 3 != 0 (run 2/2)",
+        ),
+        ("a FAIL retval in a name/p", Outcome.PASS, None),
+        ("b/p", Outcome.FAIL, "retval 1 != 0 (run 1/1)"),
+    ]
+
+
 def test_test_verifier_cut_off_in_a_failure() -> None:
     results, summary = read(TestVerifierParser(), VERIFIER[: VERIFIER.index(b"RES:")])
     assert outcomes(results)[-1] == ("dead code/p", Outcome.FAIL)
@@ -111,6 +132,17 @@ def test_test_maps_says_what_was_skipped_and_which_assertion_failed() -> None:
     results, summary = read(TestMapsParser(), skipped + said + b"\nAborted\n")
     assert outcomes(results) == [("test_a", Outcome.SKIP), ("test_b", Outcome.PASS)]
     assert summary.crash == said.decode()
+
+
+def test_test_maps_whose_fork_failed_before_it_saw_that() -> None:
+    child = b"test_maps: test_maps.c:63: test_hashmap: Assertion `bpf_map_update_elem(fd) < 0' failed."
+    parent = b"test_maps: test_maps.c:1377: __run_parallel: Assertion `status == 0' failed."
+    parser = TestMapsParser()
+    parser.feed(b"Fork 100 tasks to 'test_hashmap'\n" + b"\n".join([child, child, parent]) + b"\nAborted\n")
+    assert parser.end().summary.crash == child.decode()
+    parser.begin()
+    parser.feed(parent + b"\n")
+    assert parser.finish().summary.crash == parent.decode()
 
 
 TAP = b"""\
