@@ -87,5 +87,16 @@ def in_doubt(changes: Iterable[Change], keys: Collection[TestKey]) -> tuple[Chan
     )
 
 
+def passed_before(changes: Iterable[Change], elsewhere: Side) -> tuple[Change, ...]:
+    """Return changes, those flaky that are blamed and passed `elsewhere`: in other runs of the same image."""
+    where = "in other runs of the same patches"
+    return tuple(
+        replace(one, cls=ChangeClass.FLAKY, reason=f"{one.reason}; {elsewhere[one.key].figures} {where}")
+        if one.cls.blamed and one.key in elsewhere
+        else one
+        for one in changes
+    )
+
+
 def _one_cause(before: Observations, after: Observations) -> bool:
     return not before.failing and after.failing and not after.mixed

@@ -10,13 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db.models import Run, Test
-from app.db.queries.history import Complained, Like, Seen, heard_on_unpatched, on_unpatched, patches_of
+from app.db.queries.history import (
+    Complained,
+    Like,
+    Seen,
+    heard_on_unpatched,
+    on_unpatched,
+    patches_of,
+    with_same_patches,
+)
 from app.db.queries.results import TestRef
 from app.domain.console import ConsoleEvent
 from app.domain.flake import History, Sighting, read_history
 from app.domain.ignoring import Ignore
 from app.domain.outcome import Outcome, TestKey
-from app.domain.regression import Change, Side, swung
+from app.domain.regression import Change, Observations, Side, swung
 from app.services.ignoring import ignored_now
 
 WINDOW = timedelta(days=90)
@@ -25,10 +33,14 @@ WINDOW = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precedents:
-    """What has a say beside a run's own results, test by test."""
+    """What has a say beside a run's own results, test by test.
+
+    `passed` holds what tests that fail now did in other runs of the same image, where they passed at least once.
+    """
 
     histories: Mapping[TestKey, History] = field(default_factory=dict)
     ignored: Mapping[TestKey, Ignore] = field(default_factory=dict)
+    passed: Mapping[TestKey, Observations] = field(default_factory=dict)
 
 
 def find_precedents(session: Session, run_id: int, *, baseline: Side, patched: Side) -> Precedents:
@@ -38,14 +50,28 @@ def find_precedents(session: Session, run_id: int, *, baseline: Side, patched: S
     return Precedents(
         histories=_histories(session, run, swung(baseline, patched)),
         ignored=ignored_now(session, failing, tree=run.tree, profile=run.profile),
+        passed=_passed(session, run, failing),
     )
+
+
+def _refs(session: Session, keys: Collection[TestKey]) -> dict[TestKey, TestRef]:
+    rows = session.execute(select(Test.id, Test.suite, Test.name).where(Test.name.in_({key.name for key in keys})))
+    ids = {(suite, name): id_ for id_, suite, name in rows}
+    return {key: (ids[key.suite, key.name], key.ordinal) for key in keys if (key.suite, key.name) in ids}
+
+
+def _passed(session: Session, run: Run, keys: Collection[TestKey]) -> dict[TestKey, Observations]:
+    """Read what tests did in other runs of the same image, where they passed: then they do not always fail with it."""
+    refs = _refs(session, keys)
+    seen: dict[TestRef, list[Outcome]] = defaultdict(list)
+    for test_id, ordinal, outcome in with_same_patches(session, run, {test_id for test_id, _ in refs.values()}):
+        seen[test_id, ordinal].append(outcome)
+    return {key: Observations(outcomes=tuple(seen[ref])) for key, ref in refs.items() if Outcome.PASS in seen[ref]}
 
 
 def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[TestKey, History]:
     """Read each test's history in the same tree and profile: config and machine have a say in what flakes."""
-    rows = session.execute(select(Test.id, Test.suite, Test.name).where(Test.name.in_({key.name for key in keys})))
-    ids = {(suite, name): id_ for id_, suite, name in rows}
-    refs = {key: (ids[key.suite, key.name], key.ordinal) for key in keys if (key.suite, key.name) in ids}
+    refs = _refs(session, keys)
     seen = on_unpatched(
         session,
         {test_id for test_id, _ in refs.values()},

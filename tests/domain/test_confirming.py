@@ -7,6 +7,7 @@ from app.domain.confirming import (
     doubted,
     in_doubt,
     new_failures,
+    passed_before,
     sample,
     seen_again,
     suspects,
@@ -94,6 +95,19 @@ def test_what_stays_in_doubt_is_no_regression() -> None:
         ("v", ChangeClass.UNCHANGED),
     ]
     assert found[0].reason == "base passed 3 of 3, patched failed 3 of 3: too few runs to rule out chance"
+
+
+def test_what_passed_in_another_run_of_the_same_patches_is_flaky_with_them() -> None:
+    changes = compare(side(t="PPP", u="PPP", v="F"), side(t="FFF", u="FFF", v="F", w="FFF"))
+    found = passed_before(changes, side(t="FPF", v="P", w="PP"))
+    assert {str(one.key): one.cls for one in found} == {
+        "t": ChangeClass.FLAKY,
+        "u": ChangeClass.REGRESSION,
+        "v": ChangeClass.PRE_EXISTING,
+        "w": ChangeClass.FLAKY,
+    }
+    told = next(one.reason for one in found if one.key == key("t"))
+    assert told == "base passed 3 of 3, patched failed 3 of 3; failed 2 of 3 in other runs of the same patches"
 
 
 def test_one_second_result_is_enough_to_go_on() -> None:

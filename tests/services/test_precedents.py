@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.db.models import Run
+from app.db.models import Revision, Run
 from app.domain.console import ConsoleEvent, ConsoleKind
 from app.domain.outcome import Outcome, TestKey, TestResult
 from app.domain.regression import Side, observe
@@ -62,6 +62,39 @@ def test_a_judge_s_own_boots_of_the_base_count_and_those_of_the_patched_tree_do_
     make.add_results(session, other, {NAME: P}, boot=1, on_base=True)
     make.add_results(session, other, {NAME: F}, boot=2, on_base=True)
     assert history(session, judged) == (1, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ({}, True),
+        ({"evidence": {"image": "another", "accelerator": "tcg"}}, False),
+        ({"evidence": {"image": "one", "accelerator": "kvm"}}, False),
+        ({"evidence": {}}, False),
+        ({"profile": "bpf-full"}, False),
+    ],
+    ids=["same", "image", "accelerator", "none", "profile"],
+)
+def test_what_another_run_of_the_same_image_passed_is_known_to_pass(
+    session: Session, judged: Run, values: dict[str, Any], counts: bool
+) -> None:
+    evidence = {"image": "one", "accelerator": "tcg"}
+    judged.evidence = evidence
+    other = make.add_run(session, session.get_one(Revision, judged.revision_id), **({"evidence": evidence} | values))
+    make.add_results(session, other, {NAME: P, "other": F})
+    make.add_results(session, other, {NAME: F}, boot=1)
+    make.add_results(session, other, {NAME: P}, boot=1, on_base=True)
+    make.add_results(session, judged, {NAME: F, "other": F})
+    failing = observe([[TestResult(suite="test_progs", name=name, outcome=F) for name in (NAME, "other")]])
+    passed = find_precedents(session, judged.id, baseline={}, patched=failing).passed
+    assert {key: seen.outcomes for key, seen in passed.items()} == ({KEY: (P, F)} if counts else {})
+
+
+def test_without_an_image_there_is_no_other_run_of_it(session: Session, judged: Run) -> None:
+    other = make.add_run(session, session.get_one(Revision, judged.revision_id))
+    make.add_results(session, other, {NAME: P})
+    make.add_results(session, judged, {NAME: F})
+    assert not find_precedents(session, judged.id, baseline=side(P), patched=side(F)).passed
 
 
 def judged_revision(session: Session) -> Any:

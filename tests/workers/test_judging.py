@@ -103,6 +103,30 @@ async def test_what_passes_once_is_run_no_further(house):
     assert again(house) == (3, 2)
 
 
+@pytest.mark.parametrize("first", ["OK", "FAIL"])
+async def test_what_passed_with_the_same_patches_in_another_run_is_flaky_with_them(house, first):
+    """It fails each time now, and would be blamed if it had failed each time in the first run as well."""
+    known(house, 0, 60)
+    words = {"bad": first}
+
+    def script(source, tests, count):
+        word = words["bad"] if "bad" in source else "OK"
+        return progs(*[(KSYM, word), ("log_buf", "OK")][: 1 if tests == ("bpf_iter",) else 2]), Ending.FINISHED
+
+    house.machine.script = script
+    await house.track(house.posted(1, BAD))
+    words["bad"] = "FAIL"
+    run = await house.rerun()
+    if first == "FAIL":
+        assert house.changes(run) == {KSYM: ChangeClass.REGRESSION}
+        return
+    assert run.verdict is Verdict.CLEAN
+    assert house.changes(run) == {KSYM: ChangeClass.FLAKY}
+    with house.sessions() as session:
+        reason = session.scalars(select(Change.reason).where(Change.run_id == run.id)).one()
+    assert reason.endswith("patched failed 3 of 3; passed 1 of 1 in other runs of the same patches")
+
+
 async def test_a_failure_that_is_ignored_costs_no_boot_and_blames_nobody(house):
     with house.sessions.begin() as session:
         now = datetime.now(UTC)

@@ -113,6 +113,31 @@ def _seen(row: Any) -> Seen:  # noqa: ANN401 - a row of the statement above
     )
 
 
+def with_same_patches(session: Session, run: Run, test_ids: Collection[int]) -> Sequence[tuple[int, int, Outcome]]:
+    """Return what some tests did in other runs of the very kernel and tests of a run, in its profile, the oldest first.
+
+    As (test, ordinal, outcome), those outcomes that say something. Both the runs' own boots count and the judge's.
+    """
+    if not run.evidence.get("image"):
+        return []
+    rows = session.execute(
+        select(Result.test_id, Result.ordinal, Result.outcome)
+        .join(Run, Run.id == Result.run_id)
+        .where(
+            Run.revision_id == run.revision_id,
+            Run.id != run.id,
+            Run.profile == run.profile,
+            Run.evidence["image"].as_string() == run.evidence["image"],
+            Run.evidence["accelerator"].as_string() == run.evidence.get("accelerator"),
+            Result.test_id.in_(test_ids),
+            ~Result.on_base,
+            Result.outcome.in_((Outcome.PASS, Outcome.FAIL, Outcome.ERROR)),
+        )
+        .order_by(Result.run_id, Result.attempt, Result.boot)
+    )
+    return [(test_id, ordinal, outcome) for test_id, ordinal, outcome in rows]
+
+
 def patches_of(prerequisites: Sequence[Mapping[str, Any]]) -> First:
     """Return the patches that a run's `prerequisites` name, in their order."""
     return tuple(patch for one in prerequisites for patch in one["patches"])
