@@ -24,20 +24,22 @@ _HANGS = (ConsoleKind.HARD_LOCKUP, ConsoleKind.SOFT_LOCKUP, ConsoleKind.HUNG_TAS
 class Death:
     """How a machine ended before its tests did, for people, without who did it: `the machine fell silent for 120 s`.
 
-    `hung`: it stood still rather than ended.
+    `hung`: it stood still rather than ended. `ours`: the time for all tests was up, which is no test's doing.
     """
 
     words: str
     hung: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """What one life left behind.
 
-    `killers` are results of tests that ended their suite or the machine: FAIL, with the kernel's complaint as message.
-    `tests` are those to be run yet, in order. `cuts` say, for people, why which suite was cut short; `explained`:
-    each of them has its killer, so that what has no result and is not in `tests` did not exist.
+    `killers` are results of tests that ended their suite or the machine: FAIL, with the kernel's complaint as message,
+    or MISS where the end was ours. `tests` are those to be run yet, in order. `cuts` say, for people, why which suite
+    was cut short; `explained`: each of them has its killer, so that what has no result and is not in `tests` did not
+    exist.
     """
 
     killers: tuple[TestResult, ...] = ()
@@ -136,7 +138,7 @@ def _killer(
     return TestResult(
         suite=invocation.suite,
         name=str(invocation.suite) if name == WHOLE else name,
-        outcome=Outcome.FAIL,
+        outcome=Outcome.MISS if death.ours and invoked.exit_code is None else Outcome.FAIL,
         message=message[:300],
         detail=detail,
     )

@@ -10,6 +10,7 @@ from app.domain.lives import Death, Left, left_behind, running, telling_event
 from app.domain.outcome import Outcome
 
 PANIC = Death(words="the kernel panicked")
+OVER = Death(words="the time for all tests was up", ours=True)
 HANG = Death(words="no result for 120 s", hung=True)
 OOPS = """\
 [   12.3] BUG: kernel NULL pointer dereference, address: 0000000000000018
@@ -54,6 +55,14 @@ def test_the_test_after_the_last_that_reported_is_the_killer_with_the_oops_as_it
     assert found.tests == ("c", "d")
     assert found.cuts == ("the kernel panicked in test_progs while it ran b",)
     assert found.explained
+
+
+def test_what_runs_when_the_time_for_all_is_up_did_not_fail() -> None:
+    found = left(("a", "b", "c"), begin("test_progs") + b"#1       a:OK\n", death=OVER)
+    assert [(one.name, one.outcome, one.message) for one in found.killers] == [("b", Outcome.MISS, OVER.words)]
+    assert found.tests == ("c",)
+    fallen = left(("a", "test_maps:*"), begin("test_progs") + end("test_progs", 139), death=OVER)
+    assert [one.outcome for one in fallen.killers] == [Outcome.FAIL], "that had ended before, by itself"
 
 
 def test_a_hang_says_that_it_hangs_and_where() -> None:

@@ -172,6 +172,12 @@ def test_areas_of_the_code() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["bpf_iter", "cgroup_iter", "dmabuf_iter", "map_iter", "wakeup_source_iter"])
+def test_every_iterator_asks_for_the_tests_of_iterators(name: str) -> None:
+    tree = index_tree({"Makefile": "", "prog_tests/bpf_iter.c": "void test_bpf_iter(void)\n{\n}\n"})
+    assert select([f"kernel/bpf/{name}.c"], tree, Wanted(core=())).names == ("bpf_iter",)
+
+
 def test_the_verifier_has_all_of_its_tests_run_and_its_log_those_that_check_it() -> None:
     whole = select(["kernel/bpf/verifier.c"], TREE, Wanted(core=()))
     assert len(whole.tests) == 33

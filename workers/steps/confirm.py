@@ -15,7 +15,6 @@ from app.services.judging import Hearing
 from app.services.precedents import Precedents
 from workers.ports import Ending, Image
 from workers.steps.again import Again, JudgeBoots, sides
-from workers.steps.lives import Lives
 
 MOST_ALONE = 8
 """With more suspects than this something general broke: they share a machine, for a reply within the hour."""
@@ -105,8 +104,7 @@ class Confirmer:
         log = self.boots.log(seen, on_base=on_base)
         for group in groups:
             life = await self.boots.look(image, group, again.base_looks if on_base else again.looks, log)
-            cut = _cut_by_us(life) if len(group) > 1 else frozenset()
-            found = [one for one in life.results if one.key in wanted - cut and one.outcome is not Outcome.MISS]
+            found = [one for one in life.results if one.key in wanted and one.outcome is not Outcome.MISS]
             if not found and life.boot.ending is Ending.TIME_LIMIT:
                 raise InfrastructureError(f"{', '.join(group[:3])} had no result after {life.boot.wall_s:.0f} s, alone")
             results += found
@@ -127,9 +125,3 @@ async def _at_once(boots: Sequence[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _cut_by_us(life: Lives) -> frozenset[TestKey]:
-    """Return what ran when the time for all tests was up: with others before it, that is nothing of its own."""
-    last = life.each[-1]
-    return frozenset(one.key for one in last.left.killers) if last.boot.ending is Ending.TIME_LIMIT else frozenset()

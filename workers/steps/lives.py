@@ -205,7 +205,7 @@ class Tap:
 def _death(boot: Boot, profile: ProfileSettings) -> Death:
     if boot.ending is Ending.SILENT:
         return Death(words=f"no result for {profile.silence_timeout.total_seconds():.0f} s", hung=True)
-    return Death(words=_WORDS.get(boot.ending, "the machine ended"))
+    return Death(words=_WORDS.get(boot.ending, "the machine ended"), ours=boot.ending is Ending.TIME_LIMIT)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,10 +14,14 @@ from app.domain.testlog.suite import Span, SuiteEnd, SuiteParser
 
 _COLUMNS = {
     "file_name": "file",
+    "file": "file",
     "prog_name": "prog",
+    "prog": "prog",
     "verdict": "verdict",
     "total_states": "states",
+    "states": "states",
     "total_insns": "insns",
+    "insns": "insns",
     "duration": "duration",
     "verdict_comp": "verdict",
     "total_states_comp": "states",

@@ -38,6 +38,11 @@ def test_columns_in_another_order_and_without_counts() -> None:
     ]
 
 
+def test_columns_by_the_names_that_veristat_takes_for_them() -> None:
+    (result,) = VeristatParser().feed(b"file,prog,verdict,states,insns\nf.bpf.o,p,success,3,91\n")
+    assert (result.name, result.counts) == ("f.bpf.o/p", ProgramCounts(states=3, insns=91))
+
+
 def test_the_second_side_of_a_comparison() -> None:
     columns = [
         f"{name}{side}" for name in ("verdict", "total_insns", "total_states") for side in ("_base", "_comp", "_diff")
