@@ -96,11 +96,14 @@ _HEADS: tuple[tuple[ConsoleKind, tuple[str, ...], re.Pattern[str]], ...] = (
     (ConsoleKind.BUG, ("kernel BUG", "Kernel BUG"), re.compile(r"^[kK]ernel (BUG at (?:.{1,300}?:\d+(?=!)|\S+))")),
     (ConsoleKind.BUG, ("BUG: ",), re.compile(r"^BUG: (.+)")),
     (ConsoleKind.BUG, ("CFI failure",), re.compile(r"^(CFI failure at \S+)")),
-    # Newer kernels print the condition before the place, where they were built to.
+    # Newer kernels print the condition before the place, where they were built to. It tells one function's warnings
+    # apart, which their lines do not: patches move those.
     (
         ConsoleKind.WARNING,
         ("WARNING: ",),
-        re.compile(r"^WARNING: (?:CPU: \d+ PID: \d+ at )?(?:\[.{1,200}?\] )?(\S+:\d+(?= )|[\w.]+\+0x[0-9a-f]+/\S+)"),
+        re.compile(
+            r"^WARNING: (?:CPU: \d+ PID: \d+ at )?((?:\[.{1,200}?\] )?(?:\S+:\d+(?= )|[\w.]+\+0x[0-9a-f]+/\S+))"
+        ),
     ),
 )
 _STARTS = tuple({start for _, starts, _ in _HEADS for start in starts})

@@ -62,8 +62,8 @@ LOCKDEP, OOPS, BUG, STALL = ConsoleKind.LOCKDEP, ConsoleKind.OOPS, ConsoleKind.B
             "HARDIRQ-safe -> HARDIRQ-unsafe lock order detected",
         ),
         ("WARNING: bad contention detected!", LOCKDEP, "bad contention detected!"),
-        ("WARNING: [p == NULL] mm/x.c:12 at frob+0x1/0x9, CPU#0: a/7", ConsoleKind.WARNING, "mm/x.c:12"),
-        ("WARNING: CPU: 0 PID: 1 at [a < 0] mm/x.c:12 frob+0x1/0x9", ConsoleKind.WARNING, "mm/x.c:12"),
+        ("WARNING: [p == NULL] mm/x.c:12 at frob+0x1/0x9, CPU#0: a/7", ConsoleKind.WARNING, "[p == NULL] mm/x.c:12"),
+        ("WARNING: CPU: 0 PID: 1 at [a < 0] mm/x.c:12 frob+0x1/0x9", ConsoleKind.WARNING, "[a < 0] mm/x.c:12"),
         ("WARNING: CPU: 0 PID: 1 at frob+0x1/0x9", ConsoleKind.WARNING, "frob+0x1/0x9"),
         ("BUG: kernel NULL pointer dereference, address: 0000000000000018", OOPS, "kernel NULL pointer dereference"),
         (

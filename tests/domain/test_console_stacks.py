@@ -150,3 +150,13 @@ def test_without_a_prefix_nobody_can_be_told_apart() -> None:
     assert only(warned("", "frob: went wrong\n")).title == "WARNING: lib/x.c:3 in frob: frob: went wrong"
     torn = "words of a program" + warned("[   10.000001] ", "[   10.000001] frob: went wrong\n")
     assert only(torn).title == "WARNING: lib/x.c:3 in frob: frob: went wrong"
+
+
+def test_two_conditions_that_one_function_warns_of_are_two_wherever_their_lines_move() -> None:
+    said = "WARNING: [{}] kernel/bpf/verifier.c:{} at check_x+0x1/0x9, CPU#0: a/7\nCall Trace:\n do_check+0x1/0x9\n"
+    here, moved, other = (
+        only(CUT + said.format(condition, line) + END)
+        for condition, line in (("ptr == NULL", 10), ("ptr == NULL", 12), ("regno < 11", 10))
+    )
+    assert here.fingerprint == moved.fingerprint != other.fingerprint
+    assert "ptr == NULL" in here.title
