@@ -22,7 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=2, help="how often the revision is measured each way")
     parser.add_argument("--mails", type=int, default=20_000, help="how many mails the archive has")
-    parser.add_argument("--results", type=int, default=2_000_000, help="how many results the storage holds")
+    parser.add_argument("--results", type=int, default=20_000_000, help="how many results the storage holds")
     parser.add_argument("--series", type=int, default=100_000, help="how many series it holds, eight mails each")
     chosen = parser.parse_args()
     if not chosen.what or "ingest" in chosen.what:
