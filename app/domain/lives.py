@@ -98,6 +98,7 @@ def left_behind(
             explained = False
             continue
         killers.append(_killer(invocation, name, invoked, death, events))
+        explained = explained and killers[-1].outcome is not Outcome.MISS
         left += [spelled(invocation.suite, test) for test in invocation.tests if name != WHOLE and test > name]
     if not (cuts or left or end.done):
         cuts, explained = [f"{death.words} after the tests"], False

@@ -61,6 +61,8 @@ def test_what_runs_when_the_time_for_all_is_up_did_not_fail() -> None:
     found = left(("a", "b", "c"), begin("test_progs") + b"#1       a:OK\n", death=OVER)
     assert [(one.name, one.outcome, one.message) for one in found.killers] == [("b", Outcome.MISS, OVER.words)]
     assert found.tests == ("c",)
+    last = left(("a", "b"), begin("test_progs") + b"#1       a:OK\n", death=OVER)
+    assert not last.explained, "what b has no results of may exist"
     fallen = left(("a", "test_maps:*"), begin("test_progs") + end("test_progs", 139), death=OVER)
     assert [one.outcome for one in fallen.killers] == [Outcome.FAIL], "that had ended before, by itself"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from app.db.models import Attempt, AttemptKind, Change, Ignore, Report, Result, Run
+from app.db.models import Attempt, AttemptKind, Change, Ignore, Report, Result, Run, Test
 from app.domain.confirming import SAMPLE
 from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.errors import InfrastructureError
@@ -293,6 +293,25 @@ async def test_a_time_limit_of_ours_in_a_confirming_boot_is_trouble_of_ours(hous
     assert "bpf_iter had no result after 2 s, alone" in run.sentence
     with house.sessions() as session:
         assert session.scalar(select(func.count(Report.id))) == 0
+
+
+async def test_what_the_base_had_no_time_for_is_not_new_with_the_series(house):
+    """One machine of the base dies, the next runs out of time in the last test, of which a part fails with patches."""
+
+    def script(source, tests, count):
+        if "bad" in source:
+            return progs((KSYM, "OK"), ("log_buf/part", "FAIL"), ("log_buf", "FAIL")), Ending.FINISHED
+        return GOOD[:2], Ending.PANIC if "bpf_iter" in tests else Ending.TIME_LIMIT
+
+    house.machine.script = script
+    await house.track(house.posted(1, BAD))
+    run = house.run("v1")
+    assert run.verdict is not Verdict.REGRESSED
+    assert house.changes(run)["log_buf/part"] is ChangeClass.NOT_RUN
+    with house.sessions() as session:
+        base = select(Test.name, Result.outcome).join(Test, Test.id == Result.test_id)
+        found = dict(session.execute(base.where(Result.run_id == run.baseline_id)).all())
+    assert found == {"bpf_iter": Outcome.FAIL, "log_buf": Outcome.MISS}
 
 
 async def test_what_failed_once_and_has_no_result_again_is_nobodys(house):
