@@ -109,7 +109,10 @@ async def judge_run(job: JobContext, *, run_id: int) -> None:
 
 
 async def try_run(job: JobContext, *, run_id: int) -> None:
-    """Try each patch of a judged run on its own; then its report is due, also where that could not be done."""
+    """Try each patch of a judged run on its own; then its report is due, also where that could not be done.
+
+    A run that turns out to be blamed for what passes now and then is judged again first.
+    """
     context = _context(job)
     with context.sessions.begin() as session:
         if elsewhere.patches_left_to_others(session, run_id, worker=context.worker, pool=context.pool):
@@ -119,9 +122,12 @@ async def try_run(job: JobContext, *, run_id: int) -> None:
             reporting.queue_report(session, context.settings, run_id)
             return
     try:
-        findings = await try_patches(context, Recorder(context.sessions, held))
+        shown = await try_patches(context, Recorder(context.sessions, held))
         with context.sessions.begin() as session:
-            patches.finish(session, held, findings)
+            if shown.passed:
+                patches.judge_again(session, held)
+                return
+            patches.finish(session, held, shown.findings)
             reporting.queue_report(session, context.settings, run_id)
     except FencedError as error:
         log.warning("an attempt at patches was replaced", run=run_id, attempt=held.attempt, error=str(error))

@@ -8,10 +8,14 @@ tells what was seen, until `next` is None.
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from app.domain.flake import MOST_RUNS
+
 LOOKS = 5
 """How often each of the two neighbours, the last good and the first bad, has to have been seen so: once to be found,
 and four times again, as a test of which nothing is known (app/domain/flake.py). One boot that falls out by chance would
 name another patch."""
+MOST_TRIES = 2 * LOOKS
+"""So often a position is tried at most; one that has not told LOOKS times then cannot tell."""
 
 
 class Seen(StrEnum):
@@ -53,8 +57,16 @@ class Bisection:
         return replace(self, seen={**self.seen, position: (*self.seen.get(position, ()), what)})
 
     @property
+    def by_chance(self) -> bool:
+        """Whether the whole series was seen to be good as well: what fails with it does so now and then."""
+        return {Seen.GOOD, Seen.BAD} <= set(self._telling(self.length))
+
+    @property
     def next(self) -> int | None:
-        """Where to try next; None when no further try could tell more."""
+        """Where to try next; None when no further try could tell more.
+
+        What a single patch does now and then the whole series may do as well: that is looked at further then.
+        """
         ends = self._ends()
         if ends is None:
             return next((end for end in (self.length, 0) if end not in self.seen), None)
@@ -63,7 +75,9 @@ class Bisection:
         if untried:
             middle = (good + bad) / 2
             return min(untried, key=lambda at: (abs(at - middle), at))
-        return next((at for at in (bad, good) if len(self._telling(at)) < LOOKS), None)
+        if self._luck_inside and self._wants(self.length, MOST_RUNS):
+            return self.length
+        return next((at for at in (bad, good) if self._wants(at, LOOKS)), None)
 
     @property
     def answer(self) -> FirstBad | None:
@@ -82,10 +96,19 @@ class Bisection:
         bad = min(at for at in self.seen if at > good and self._state(at) is Seen.BAD)
         return good, bad
 
+    @property
+    def _luck_inside(self) -> bool:
+        return any(len(set(self._telling(at))) > 1 for at in range(1, self.length))
+
     def _state(self, position: int) -> Seen:
-        """What a position is; seen both good and bad it tells nothing."""
-        found = set(self._telling(position))
-        return found.pop() if len(found) == 1 else Seen.UNTOLD
+        """What a position is; seen both good and bad, or too seldom in all its tries, it tells nothing."""
+        telling = self._telling(position)
+        mute = len(telling) < LOOKS and len(self.seen.get(position, ())) >= MOST_TRIES
+        return telling[0] if len(set(telling)) == 1 and not mute else Seen.UNTOLD
+
+    def _wants(self, position: int, looks: int) -> bool:
+        """Whether to try once more where so many looks have to tell."""
+        return len(self._telling(position)) < looks and len(self.seen.get(position, ())) < MOST_TRIES
 
     def _telling(self, position: int) -> tuple[Seen, ...]:
         return tuple(one for one in self.seen.get(position, ()) if one is not Seen.UNTOLD)

@@ -8,7 +8,7 @@ from email.policy import compat32
 from email.utils import getaddresses, parseaddr
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, undefer
 
@@ -25,7 +25,7 @@ from app.db.models import (
     Run,
     RunState,
 )
-from app.db.queries.results import list_changes
+from app.db.queries.results import failures_again, list_changes
 from app.db.queue import Priority, Task, enqueue
 from app.domain.complained import unknown
 from app.domain.console import ConsoleEvent
@@ -99,18 +99,27 @@ def claim(session: Session, run_id: int, *, worker: str) -> Claim | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blamed:
+    """A test that a series answers for: its `own` where the base has none such; `failures` the judge has seen of it."""
+
+    key: TestKey
+    own: bool
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What the judge had of a run, for trying its patches.
 
-    `blamed` are the tests that the series answers for, with whether they are its own; `gone` those of the base that it
-    has not; `complaints` are the console events that it answers for, `lacking` what it was tested without. `addressed`
-    are the bare addresses (lower case) in From, To and Cc of each patch and of the cover.
+    `blamed` are the tests that the series answers for; `gone` those of the base that it has not; `complaints` are the
+    console events that it answers for, `lacking` what it was tested without. `addressed` are the bare addresses (lower
+    case) in From, To and Cc of each patch and of the cover.
     """
 
     verdict: Verdict
     run: RunFacts
     baseline: RunFacts | None
-    blamed: tuple[tuple[TestKey, bool], ...]
+    blamed: tuple[Blamed, ...]
     gone: tuple[TestKey, ...]
     complaints: tuple[ConsoleEvent, ...]
     lacking: tuple[str, ...]
@@ -128,12 +137,24 @@ def hear(session: Session, run_id: int) -> Heard:
         verdict=Verdict(check.whole["verdict"]),
         run=hearing.run,
         baseline=hearing.baseline,
-        blamed=tuple((_key(one), one.kind is ChangeClass.NEW_FAILURE) for one in changes if one.kind.blamed),
+        blamed=_blamed(session, [one for one in changes if one.kind.blamed]),
         gone=tuple(_key(one) for one in changes if one.kind is ChangeClass.DISAPPEARED),
         complaints=_answered_for(run, hearing),
         lacking=hearing.lacking,
         errors=tuple(run.evidence.get("build", {}).get("errors", ())),
         addressed=_addressed(session, run),
+    )
+
+
+def _blamed(session: Session, changes: Sequence[Change]) -> tuple[Blamed, ...]:
+    counted = failures_again(session, changes)
+    return tuple(
+        Blamed(
+            key=_key(one),
+            own=one.kind is ChangeClass.NEW_FAILURE,
+            failures=1 + counted.get((one.test_id, one.ordinal), 0),
+        )
+        for one in changes
     )
 
 
@@ -226,6 +247,23 @@ def finish(session: Session, held: Claim, findings: Sequence[Finding]) -> None:
     run.evidence = run.evidence | {"patches": check.findings}
     attempts.close(session, held, "done")
     session.flush()
+
+
+def judge_again(session: Session, held: Claim) -> None:
+    """Have a run judged again, for a test that it was blamed for has passed with the very patches since.
+
+    What that attempt saw has a say then (app.services.precedents); patches are tried anew after it.
+
+    Raises:
+        FencedError: another attempt has taken over.
+    """
+    run = attempts.locked_run(session, held)
+    attempts.close(session, held, "what was blamed passes now and then; judged again")
+    for of_run in (Change, PatchTrial, PatchCheck):
+        session.execute(delete(of_run).where(of_run.run_id == run.id))
+    run.state, run.verdict, run.sentence, run.finished_at = RunState.WAITING, None, None, None
+    session.flush()
+    attempts.queue_next(session, run)
 
 
 def retry_later(session: Session, held: Claim, why: str, *, pause_s: int) -> bool:

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from app.domain.bisection import LOOKS, Bisection, FirstBad, Seen
+from app.domain.bisection import LOOKS, MOST_TRIES, Bisection, FirstBad, Seen
 
 
 def bisect(length, look, *, known=None):
@@ -94,6 +94,32 @@ def test_a_good_neighbour_that_fails_the_second_time_is_no_neighbour():
     state, _ = bisect(4, look)
     assert state.answer == FirstBad(good=1, position=3)
     assert not state.answer.sure
+
+
+def test_what_a_single_patch_shows_now_and_then_is_looked_for_in_the_whole():
+    looks = {3: [Seen.BAD, Seen.GOOD], 4: [Seen.BAD] * 6 + [Seen.GOOD]}
+
+    def look(at):
+        return (looks.get(at) or [Seen.BAD if at >= 3 else Seen.GOOD]).pop(0)
+
+    state, _ = bisect(4, look)
+    assert state.by_chance
+    assert state.answer is None
+    steady, _ = bisect(4, lambda at: Seen.BAD if at >= 3 else Seen.GOOD)
+    assert not steady.by_chance
+
+
+@pytest.mark.parametrize("mute", [2, 3])
+def test_a_position_that_tells_once_and_never_again_does_not_hold_the_search_up(mute):
+    told = []
+
+    def look(at):
+        told.append(at)
+        return Seen.UNTOLD if at == mute and told.count(at) > 1 else Seen.BAD if at >= 3 else Seen.GOOD
+
+    state, _ = bisect(4, look)
+    assert told.count(mute) == MOST_TRIES
+    assert (state.answer.good, state.answer.position) == {2: (1, 3), 3: (2, 4)}[mute]
 
 
 def test_there_is_no_position_outside_the_series():

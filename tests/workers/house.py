@@ -1,5 +1,7 @@
 """The line of a worker with doubles for the archive, the build and the machine; git and PostgreSQL are real."""
 
+from datetime import UTC, datetime, timedelta
+
 from sqlalchemy import select, text
 from sqlalchemy.orm import joinedload
 
@@ -13,8 +15,10 @@ from app.db.models import (
     Test,
 )
 from app.domain.message import parse_message
+from app.domain.outcome import Outcome
 from app.services import tracking
 from app.services.rerun import rerun
+from tests import factories as make
 from tests.workers.doubles import (
     Folder,
     ScriptedBuilder,
@@ -32,6 +36,7 @@ from workers.context import Context
 from workers.ports import Ending
 from workers.tasks import make_app
 
+KSYM = "bpf_iter/ksym"
 GOOD = progs(("bpf_iter/ksym", "OK"), ("bpf_iter/task", "OK"), ("log_buf", "OK"))
 
 
@@ -147,3 +152,12 @@ class House:
                 select(Test.name, Change.kind).join(Test, Change.test_id == Test.id).where(Change.run_id == run.id)
             )
             return dict(rows.all())
+
+
+def known(house, failures, runs, name=KSYM):
+    """Put a test's earlier results on the unpatched tree into the database."""
+    with house.sessions.begin() as session:
+        now = datetime.now(UTC)
+        for number in range(runs):
+            old = make.add_run(session, tree=house.tree.name, base_commit="9" * 40, started=now - timedelta(days=2))
+            make.add_results(session, old, {name: Outcome.FAIL if number < failures else Outcome.PASS})

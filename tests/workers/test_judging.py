@@ -12,11 +12,10 @@ from app.domain.outcome import ChangeClass, Outcome, Verdict
 from app.errors import InfrastructureError
 from tests import factories as make
 from tests.workers.doubles import ScriptedBuilder, progs
-from tests.workers.house import GOOD, House, plain_script
+from tests.workers.house import GOOD, KSYM, House, known, plain_script
 from workers.ports import Ending
 
 pytestmark = pytest.mark.anyio
-KSYM = "bpf_iter/ksym"
 BAD = ("line_3;", "line_3_bad;")
 
 
@@ -27,15 +26,6 @@ def house(settings, sessions, tmp_path):
     made.settings = made.settings.model_copy(update={"profiles": {"bpf-quick": profile}})
     made.context = replace(made.context, settings=made.settings)
     return made
-
-
-def known(house, failures, runs, name=KSYM):
-    """Put a test's earlier results on the unpatched tree into the database."""
-    with house.sessions.begin() as session:
-        now = datetime.now(UTC)
-        for number in range(runs):
-            old = make.add_run(session, tree=house.tree.name, base_commit="9" * 40, started=now - timedelta(days=2))
-            make.add_results(session, old, {name: Outcome.FAIL if number < failures else Outcome.PASS})
 
 
 def again(house):

@@ -1,7 +1,7 @@
 """patches: each patch of a judged series on its own: does it build, what does it warn of, what does it break."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from app.domain.build_warnings import KERNEL_BEGINS
 from app.domain.diff import parse_files
 from app.domain.flake import USUAL_RUNS
 from app.domain.message import parse_message, patch_mail
-from app.domain.outcome import Outcome, Step
+from app.domain.outcome import Outcome, Step, TestKey
 from app.domain.patches import Finding
 from app.domain.regression import observe
 from app.domain.sentence import plural
@@ -22,29 +22,36 @@ from app.services.execution import Job
 from app.services.judging import RunFacts
 from app.services.patches import Heard, Trial
 from app.services.precedents import Precedents, find_precedents
+from app.services.records import BootKey
 from workers.context import Context
 from workers.ports import Base, Checkout, PatchAdvice, Steps
 from workers.recorder import Recorder, StepRecord
 from workers.steps.apply import base_tree
+from workers.steps.first_bad import Begun, first_bad, subjects_of
 from workers.steps.lives import Lives
 from workers.steps.patch_builds import Built, Line, Whole, build_each, build_findings, warnings_of
-from workers.steps.patch_tests import (
-    Prober,
-    boot_each,
-    first_bad,
-    passing_trouble,
-    subjects_of,
-    tests_of,
-)
+from workers.steps.patch_tests import boot_each, passing_trouble, tests_of
+from workers.steps.prober import Prober
 
 log = structlog.get_logger(__name__)
 
+MOST_TOLD = 3
 MOST_LOG = 16_000_000
 """Bytes read of the log of the whole series' build."""
 
 
-async def try_patches(context: Context, recorder: Recorder) -> list[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What trying the patches of a run has shown. `passed` are blamed tests that passed with the whole series now."""
+
+    findings: tuple[Finding, ...] = ()
+    passed: tuple[TestKey, ...] = ()
+
+
+async def try_patches(context: Context, recorder: Recorder) -> Shown:
     """Try the patches of one run; what came of each is stored as it comes, what all of them show is returned.
+
+    Where a blamed test passes after all nothing further is tried: the run is to be judged again.
 
     Raises:
         InfrastructureError: trouble of ours.
@@ -61,9 +68,9 @@ async def try_patches(context: Context, recorder: Recorder) -> list[Finding]:
             line = await _line(checkout, job)
             async with context.stepping.over(checkout, profile, files=job.files) as steps:
                 tried = _Tried(context=context, recorder=recorder, record=record, profile=profile, job=job)
-                findings = await tried.all(steps, line, whole, heard)
-        record.summary = _summary(line, list(tried.trials.values()), findings)
-    return findings
+                shown = await tried.all(steps, line, whole, heard)
+        record.summary = _summary(line, list(tried.trials.values()), shown)
+    return shown
 
 
 def _whole(session: Session, heard: Heard) -> Whole:
@@ -107,20 +114,21 @@ class _Tried:
         self._job = job
         self.trials: dict[int, Trial] = {}
 
-    async def all(self, steps: Steps, line: Line, whole: Whole, heard: Heard) -> list[Finding]:
+    async def all(self, steps: Steps, line: Line, whole: Whole, heard: Heard) -> Shown:
         """Try everything, what may turn a verdict first."""
         built = await build_each(self._record, steps, line, whole)
         self._store([_trial(one) for one in built])
         findings = build_findings(line, built)
         warned = await warnings_of(self._record, steps, line, built, warn=self._profile.warnings)
         self._store([replace(self.trials[at], warnings=tuple(found)) for at, found in warned.items()])
-        findings += await self._tests(steps, line, built, heard)
-        await self._advice(steps, line, heard)
-        return findings
+        tested = await self._tests(steps, line, built, heard)
+        if not tested.passed:
+            await self._advice(steps, line, heard)
+        return replace(tested, findings=(*findings, *tested.findings))
 
-    async def _tests(self, steps: Steps, line: Line, built: Sequence[Built], heard: Heard) -> list[Finding]:
-        if line.length < 2 or heard.baseline is None or not heard.run.built or heard.lacking:
-            return []  # a single patch is the series; and what fails without what it needs is nobody's doing
+    async def _tests(self, steps: Steps, line: Line, built: Sequence[Built], heard: Heard) -> Shown:
+        if heard.baseline is None or not heard.run.built or heard.lacking:
+            return Shown()  # what fails without what it needs is nobody's doing
         prober = Prober(
             machine=self._context.machine,
             builder=self._context.builder,
@@ -141,14 +149,25 @@ class _Tried:
                 for at, life in lives.items()
             ]
         )
-        subjects = subjects_of(heard)
-        found = await first_bad(prober, subjects, lives) if subjects else []
+        begun = await first_bad(prober, subjects_of(heard), lives)
+        if begun.passed:
+            self._keep(begun)
+            return Shown(passed=begun.passed)
+        if line.length < 2:
+            return Shown()  # a single patch is the series
         known = self._known(lives, heard.baseline)
         flaky = {key for key, one in known.histories.items() if one.flaky and one.explains_failures(USUAL_RUNS)}
-        others = flaky.union((key for key, _ in heard.blamed), heard.gone, known.ignored)
-        return found + await passing_trouble(
+        others = flaky.union((one.key for one in heard.blamed), heard.gone, known.ignored)
+        passing = await passing_trouble(
             prober, lives, but=frozenset(others), boots=heard.run.booted, histories=known.histories
         )
+        return Shown(findings=(*begun.findings, *passing))
+
+    def _keep(self, begun: Begun) -> None:
+        """Store what the whole series' tests did, for the judge; where in a log that was is not kept."""
+        for boot, results in enumerate(begun.whole, start=1):
+            for one in results:
+                self._record.result(BootKey(boot=boot), replace(one, log_start=None, log_end=None))
 
     def _known(self, lives: Mapping[int, Lives], baseline: RunFacts) -> Precedents:
         """Return what is known of the tests that fail in boots of single patches."""
@@ -193,7 +212,7 @@ def _advice(one: PatchAdvice, addressed: frozenset[str]) -> dict[str, object]:
     return {"checkpatch": None if one.remarks is None else list(one.remarks), "missing": missing}
 
 
-def _summary(line: Line, trials: Sequence[Trial], findings: Sequence[Finding]) -> str:
+def _summary(line: Line, trials: Sequence[Trial], shown: Shown) -> str:
     """Say what came of all, in one line."""
     built = sum(one.outcome is Outcome.PASS for one in trials)
     failed = sum(one.outcome is Outcome.FAIL for one in trials)
@@ -203,4 +222,6 @@ def _summary(line: Line, trials: Sequence[Trial], findings: Sequence[Finding]) -
     said += [f"{failed} not"] * bool(failed)
     said += [f"{booted} booted"] * bool(booted)
     said += [plural(warned, "new warning")] * bool(warned)
-    return ", ".join(said) + "".join(f"; {one.sentence}" for one in findings[:3])
+    told = [one.sentence for one in shown.findings[:MOST_TOLD]]
+    told += [f"{one} passes with the series, too: to be judged again" for one in shown.passed[:MOST_TOLD]]
+    return "; ".join([", ".join(said), *told])

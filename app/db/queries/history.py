@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, func, literal, select
+from sqlalchemy import ColumnElement, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import Session
 
@@ -114,9 +114,10 @@ def _seen(row: Any) -> Seen:  # noqa: ANN401 - a row of the statement above
 
 
 def with_same_patches(session: Session, run: Run, test_ids: Collection[int]) -> Sequence[tuple[int, int, Outcome]]:
-    """Return what some tests did in other runs of the very kernel and tests of a run, in its profile, the oldest first.
+    """Return what some tests did in other boots of the very kernel and tests of a run, in its profile.
 
-    As (test, ordinal, outcome), those outcomes that say something. Both the runs' own boots count and the judge's.
+    The oldest first, as (test, ordinal, outcome), those outcomes that say something. Those of other runs count, their
+    own and their judge's; and of the run itself those of attempts between the one that counts and the one under way.
     """
     if not run.evidence.get("image"):
         return []
@@ -125,7 +126,7 @@ def with_same_patches(session: Session, run: Run, test_ids: Collection[int]) -> 
         .join(Run, Run.id == Result.run_id)
         .where(
             Run.revision_id == run.revision_id,
-            Run.id != run.id,
+            or_(Run.id != run.id, Result.attempt.between((run.results_attempt or 0) + 1, run.newest_attempt - 1)),
             Run.profile == run.profile,
             Run.evidence["image"].as_string() == run.evidence["image"],
             Run.evidence["accelerator"].as_string() == run.evidence.get("accelerator"),

@@ -250,3 +250,22 @@ def results_of_tests(
         .order_by(Result.test_id, Result.ordinal, Result.on_base, Result.boot, Result.attempt.desc())
     )
     return session.scalars(statement).all()
+
+
+def failures_again(session: Session, changes: Sequence[Change]) -> dict[TestRef, int]:
+    """Count how often the judge of a run, whose changes these are, saw their tests fail again with the patches."""
+    if not changes:
+        return {}
+    statement = (
+        select(Result.test_id, Result.ordinal, func.count())
+        .where(
+            Result.run_id == changes[0].run_id,
+            Result.attempt == changes[0].attempt,
+            Result.test_id.in_({one.test_id for one in changes}),
+            Result.boot > 0,
+            ~Result.on_base,
+            Result.outcome.in_((Outcome.FAIL, Outcome.ERROR)),
+        )
+        .group_by(Result.test_id, Result.ordinal)
+    )
+    return {(test_id, ordinal): count for test_id, ordinal, count in session.execute(statement)}
