@@ -9,7 +9,7 @@ from typing import Any
 
 from app.config import ProfileSettings
 from app.domain.outcome import Outcome, Step, TestResult
-from app.domain.suites import Suite, origin
+from app.domain.suites import FLAVOURS, origin, read
 from app.errors import BuildFailedError, InfrastructureError, PatchDoesNotApplyError
 from app.services.execution import Findings, Job
 from app.services.first_verdict import SoFar, say_first
@@ -61,7 +61,7 @@ async def _work_through(context: Context, recorder: Recorder, job: Job, profile:
     tests = [name for name in image.tests if job.only is None or name in job.only]
     boots = Boots(machine=context.machine, image=image, profile=profile, symbols=context.symbols)
     saying = None if job.label is None else partial(_say_first, recorder)
-    life = await boot_and_test(recorder, boots, tests=tests, unfit=_unfit(image, job), say_first=saying)
+    life = await boot_and_test(recorder, boots, tests=tests, skipped=_skipped(image, job), say_first=saying)
     return _lived(image, life, commit=commit, first=first)
 
 
@@ -70,12 +70,17 @@ async def _say_first(recorder: Recorder, so_far: SoFar) -> None:
     await asyncio.to_thread(recorder.write, lambda session: say_first(session, recorder.held, so_far))
 
 
-def _unfit(image: Image, job: Job) -> list[TestResult]:
-    """Return the tests that are skipped because they cannot work with what this host has."""
+def _skipped(image: Image, job: Job) -> list[TestResult]:
+    """Return the tests that are skipped because they cannot work with what this host has, or be built with it.
+
+    The latter are such as test_progs itself calls `SKIP (not built)`: it is told of none of them.
+    """
+    not_built = [(test, f"not built: {why}") for test, why in image.not_built if test not in image.absent]
+    found = [(read(test), why) for test, why in (*image.unfit, *not_built) if job.only is None or test in job.only]
     return [
-        TestResult(suite=Suite.TEST_PROGS, name=test, outcome=Outcome.SKIP, message=why[:MESSAGE_CHARS])
-        for test, why in image.unfit
-        if job.only is None or test in job.only
+        TestResult(suite=suite, name=name, outcome=Outcome.SKIP, message=why[:MESSAGE_CHARS])
+        for (suite, name), why in found
+        if suite in FLAVOURS
     ]
 
 

@@ -32,8 +32,9 @@ EXECUTED = (StepName.APPLY, StepName.BUILD, StepName.BOOT, StepName.SELFTESTS)
 class RunFacts:
     """One side of a comparison: how its steps ended, its results, what its kernel complained of.
 
-    `not_built` are the tests that could not be built, each with the reason. What the tree does not have is none of
-    them: that is what the patches made of it, and of the base's tree that it is new.
+    `not_built` are the tests that could not be built, each with the reason; none of `results` is theirs, though pages
+    show them as skipped. What the tree does not have is none of them: that is what the patches made of it, and of the
+    base's tree that it is new.
     """
 
     run_id: int
@@ -122,10 +123,12 @@ def renewed(session: Session, held: Claim) -> bool:
 def facts_of(session: Session, run: Run, only: Collection[str] | None) -> RunFacts:
     """Return what a run that has executed has shown; with `only` these tests (app.domain.suites) alone."""
     evidence = run.evidence
+    not_built = {one["test"]: one["reason"] for one in evidence.get("not_built", ()) if not one.get("absent")}
+    ran = (one for one in _results(session, run, only) if origin(one.suite, one.name) not in not_built)
     return RunFacts(
         run_id=run.id,
         steps=_steps(session, run),
-        results=tuple(counted(_results(session, run, only), run.files)),
+        results=tuple(counted(ran, run.files)),
         console=tuple(ConsoleEvent.stored(one) for one in evidence.get("events", ())),
         built=bool(evidence.get("built")),
         booted=bool(evidence.get("booted")),
@@ -133,7 +136,7 @@ def facts_of(session: Session, run: Run, only: Collection[str] | None) -> RunFac
         image=evidence.get("image"),
         toolchain=run.toolchain,
         ran=tuple(evidence.get("ran", ())),
-        not_built={one["test"]: one["reason"] for one in evidence.get("not_built", ()) if not one.get("absent")},
+        not_built=not_built,
     )
 
 

@@ -192,7 +192,12 @@ async def test_what_the_patches_took_out_of_the_tree_is_gone_and_not_merely_not_
     house.machine.builder = builder
     house.context = replace(house.context, builder=builder)
     await house.track(house.posted(1, ("line_3;", "line_3_without;")))
-    assert house.changes(house.run("v1")) == {"log_buf": kind}
+    run = house.run("v1")
+    assert house.changes(run) == {"log_buf": kind}
+    with house.sessions() as session:
+        of_test = select(Result.outcome, Result.message).join(Result.test).where(Test.name == "log_buf")
+        found = session.execute(of_test.where(Result.run_id == run.id)).all()
+    assert found == ([(Outcome.SKIP, f"not built: {reason}")] if reason else []), "what cannot be built here is skipped"
 
 
 class ManyTests(ScriptedBuilder):

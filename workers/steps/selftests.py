@@ -84,12 +84,12 @@ async def boot_and_test(
     boots: Boots,
     *,
     tests: Sequence[str],
-    unfit: Sequence[TestResult] = (),
+    skipped: Sequence[TestResult] = (),
     say_first: SayFirst | None = None,
 ) -> Lives:
     """Run the tests of an image, in as many machines as that takes (MOST_LIVES); records the steps boot and selftests.
 
-    `unfit` are results of tests that are skipped without a machine; they are recorded with the others. `say_first` is
+    `skipped` are results of tests that no machine is given; they are recorded with the others. `say_first` is
     called when the first tests are through and others are still to come.
 
     Raises:
@@ -108,8 +108,8 @@ async def boot_and_test(
                 return lived
             record.summary = "userspace is up"
         async with recorder.step(Step.SELFTESTS) as record:
-            for skipped in unfit:
-                record.result(BootKey(), skipped)
+            for one in skipped:
+                record.result(BootKey(), one)
             tap.write_to(record)
             if say_first is not None and await _until(tap.through, life):
                 await say_first(_so_far(tap))

@@ -8,7 +8,7 @@ from app.config import ProfileSettings
 from app.domain.bisection import Seen
 from app.domain.outcome import TestKey
 from workers.ports import Boot, Ending, Image
-from workers.steps.patch_tests import Subject
+from workers.steps.first_bad import Subject
 from workers.steps.selftests import boot_quietly
 
 pytestmark = pytest.mark.anyio
