@@ -179,7 +179,8 @@ class AttestationSettings(_Section):
 class ArtifactSettings(_Section):
     """What runs leave to download: where it is kept (None: `artifacts` below state_dir), how much, and for how long.
 
-    `most_bytes` counts packed bytes, 0 keeps nothing; `room_bytes` of the disk stay free.
+    `most_bytes` counts packed bytes, 0 keeps nothing; `room_bytes` of the disk stay free. `keep_logs` is for logs,
+    which the database has.
     """
 
     folder: Path | None = None
@@ -187,6 +188,7 @@ class ArtifactSettings(_Section):
     room_bytes: int = Field(default=2_000_000_000, ge=0)
     keep_passed: Seconds = timedelta(days=7)
     keep_failed: Seconds = timedelta(days=60)
+    keep_logs: Seconds = timedelta(days=180)
 
 
 def _root_or_home(root: str, variable: str, home: str) -> Path:

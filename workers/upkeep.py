@@ -7,6 +7,7 @@ notice a worker that goes on without them.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.middleware import AsyncCallNext
 from procrastinate.worker import Worker
 
-from app.services import presence, sweep
+from app.services import log_retention, presence, sweep
 from workers.context import Context
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ class Upkeep:
             every(REAP_EVERY_S, self.give_back),
             every(SWEEP_EVERY_S, self.sweep),
             every(TIDY_EVERY_S, self.tidy, first_s=TIDY_EVERY_S),
+            every(TIDY_EVERY_S, self.clear_logs),
         )
 
     async def note(self, call_next: AsyncCallNext, job: JobContext, _worker: Worker) -> Any:  # noqa: ANN401 - a job's
@@ -76,6 +78,18 @@ class Upkeep:
         with self.context.sessions.begin() as session:
             for lost in sweep.requeue_lost(session):
                 log.warning("this was no longer on the queue; it is queued again", what=lost)
+
+    async def clear_logs(self) -> None:
+        """Delete logs that are kept no longer, some at a time."""
+        gone = 0
+        while more := await asyncio.to_thread(self._clear_some):
+            gone += more
+        if gone:
+            log.info("old logs were deleted", logs=gone)
+
+    def _clear_some(self) -> int:
+        with self.context.sessions.begin() as session:
+            return log_retention.clear_logs(session, self.context.settings.artifacts, datetime.now(UTC))
 
     async def tidy(self) -> None:
         """Keep the trees' repositories small, unless there is a job to be done."""

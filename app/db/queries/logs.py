@@ -60,6 +60,27 @@ def read_log(session: Session, step_id: int, name: str, start: int, stop: int) -
         yield plain[max(0, start - at) : stop - at]
 
 
+def packed_size(session: Session, step_id: int, name: str, stop: int) -> int:
+    """Return how many bytes the pieces of a log that begin before byte `stop` take as they are kept."""
+    taken = func.sum(func.octet_length(LogChunk.data))
+    wanted = select(taken).where(LogChunk.step_id == step_id, LogChunk.name == name, LogChunk.start < stop)
+    return session.scalar(wanted) or 0
+
+
+def read_packed(session: Session, step_id: int, name: str, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the pieces that begin at bytes `start` to `stop` (not included) of a log, as they are kept.
+
+    Each is a frame of Zstandard, and frames one after the other are one file of it (RFC 8878, 3.1).
+    """
+    wanted = (
+        select(LogChunk.data)
+        .where(LogChunk.step_id == step_id, LogChunk.name == name, LogChunk.start >= start, LogChunk.start < stop)
+        .order_by(LogChunk.start)
+        .execution_options(yield_per=8)
+    )
+    yield from session.scalars(wanted)
+
+
 def tail_start(session: Session, step_id: int, name: str, lines: int, most: int) -> int:
     """Return the byte at which the last `lines` lines of a log start; at most `most` bytes before its end."""
     end = log_size(session, step_id, name) or 0

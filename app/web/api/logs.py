@@ -1,19 +1,26 @@
-"""Logs as plain text, whole, by range (RFC 9110, 14) or from the tail."""
+"""Logs as plain text, whole, by range (RFC 9110, 14) or from the tail; or packed, as they are kept."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
+from sqlalchemy.orm import Session
 
+from app.config import Settings
 from app.db.queries import logs as queries
 from app.db.queries.runs import get_step
 from app.db.session import Sessions
+from app.domain.artifact import PACKED
 from app.errors import NotFoundError
+from app.services.log_retention import cleared
 from app.web.api.schemas import LogLineShape
 from app.web.api.shapes import found
-from app.web.parameters import Id, Name, Read, SessionFactory
+from app.web.parameters import Config, Id, Name, Read, SessionFactory
 
 router = APIRouter(tags=["logs"])
 BLOCK = 2_000_000
@@ -32,20 +39,32 @@ def list_logs(step_id: Id, session: Read) -> list[LogLineShape]:
 @router.get(
     "/steps/{step_id}/logs/{name}",
     response_class=PlainTextResponse,
-    responses={206: {"description": "The range asked for"}, 416: {"description": "The log is shorter than that"}},
+    responses={
+        200: {"content": {"text/plain": {}, "application/zstd": {}}},
+        206: {"description": "The range asked for"},
+        410: {"description": "It is kept no longer"},
+        416: {"description": "The log is shorter than that"},
+    },
 )
 def get_log(
     step_id: Id,
     name: Name,
     session: Read,
     sessions: SessionFactory,
+    settings: Config,
     tail: Annotated[int | None, Query(ge=1, le=100_000, description="only the last lines, 2 MB at most")] = None,
     wanted: Annotated[str | None, Header(alias="Range", examples=["bytes=-20000"])] = None,
 ) -> Response:
-    """Return a log as it was written; while the step runs it grows, and ranges of it can be asked for."""
-    size = queries.log_size(session, step_id, name)
+    """Return a log as it was written; while the step runs it grows, and ranges of it can be asked for.
+
+    `NAME.zst` is the whole of it packed (Zstandard).
+    """
+    plain = name.removesuffix(PACKED)
+    size = queries.log_size(session, step_id, plain)
     if size is None:
-        raise NotFoundError(f"step {step_id} has no log named {name!r}")
+        raise _missing(session, settings, step_id, plain)
+    if name != plain:
+        return _packed(session, sessions, step_id, plain, size)
     headers = {"Accept-Ranges": "bytes"}
     if tail is not None:
         start = queries.tail_start(session, step_id, name, tail, TAIL_BYTES)
@@ -83,15 +102,34 @@ def refuse_empty(span: tuple[int, int], size: int) -> None:
         )
 
 
+def _missing(session: Session, settings: Settings, step_id: int, name: str) -> Exception:
+    step = get_step(session, step_id)
+    kept = settings.artifacts.keep_logs
+    if step is not None and cleared(session, step, settings.artifacts, datetime.now(UTC)):
+        return HTTPException(HTTPStatus.GONE, f"logs are kept for {kept.days} days after a run, so {name!r} is gone")
+    return NotFoundError(f"step {step_id} has no log named {name!r}")
+
+
 def _part(
     sessions: Sessions, step_id: int, name: str, span: tuple[int, int], status: int, headers: dict[str, str]
 ) -> Response:
-    def blocks() -> Iterator[bytes]:
-        # A session a block: a reader on a slow line must not hold a connection to the database.
-        for at in range(span[0], span[1], BLOCK):
-            with sessions() as session:
-                data = b"".join(queries.read_log(session, step_id, name, at, min(span[1], at + BLOCK)))
-            yield data
-
     headers["Content-Length"] = str(span[1] - span[0])
-    return StreamingResponse(blocks(), status, headers=headers, media_type=MEDIA_TYPE)
+    blocks = _blocks(sessions, partial(queries.read_log, step_id=step_id, name=name), span)
+    return StreamingResponse(blocks, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _packed(session: Session, sessions: Sessions, step_id: int, name: str, size: int) -> Response:
+    headers = {
+        "Content-Length": str(queries.packed_size(session, step_id, name, size)),
+        "Content-Disposition": f'attachment; filename="step-{step_id}-{name}{PACKED}"',
+    }
+    blocks = _blocks(sessions, partial(queries.read_packed, step_id=step_id, name=name), (0, size))
+    return StreamingResponse(blocks, headers=headers, media_type="application/zstd")
+
+
+def _blocks(sessions: Sessions, read: Callable[..., Iterable[bytes]], span: tuple[int, int]) -> Iterator[bytes]:
+    """Read some of a log with a session a block: who is on a slow line must not hold a connection to the database."""
+    for at in range(span[0], span[1], BLOCK):
+        with sessions() as session:
+            data = b"".join(read(session, start=at, stop=min(span[1], at + BLOCK)))
+        yield data

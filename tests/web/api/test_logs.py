@@ -1,9 +1,16 @@
 """Logs over HTTP: whole, by range, from the tail."""
 
+from datetime import UTC, datetime, timedelta
+
 import anyio
 import httpx
 import pytest
+import zstandard
+from sqlalchemy import update
 
+from app.config import ArtifactSettings
+from app.db.models import Run, Step
+from app.services.log_retention import clear_logs
 from app.web.api import logs
 from app.web.api.logs import parse_range
 from tests.example import CONSOLE
@@ -91,3 +98,29 @@ async def test_head_reads_nothing_of_a_long_log(served: str, site: Site, monkeyp
     assert answer.headers["content-length"] == str(END)
     assert len(sent) < 50
     assert END > 50 * 20
+
+
+async def test_a_log_packed_is_what_is_kept_of_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "BLOCK", 1500)
+    async with site.client() as client:
+        answer = await client.get(f"{path(site)}.zst")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/zstd"
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["content-disposition"].endswith('-console.zst"')
+    reader = zstandard.ZstdDecompressor().stream_reader(answer.content, read_across_frames=True)
+    assert reader.read() == CONSOLE
+
+
+async def test_a_log_that_was_kept_long_enough_is_gone_and_said_to_be(own_site: Site) -> None:
+    site = own_site
+    with site.app.state.sessions.begin() as session:
+        run = session.get_one(Run, session.get_one(Step, site.example.log_step.id).run_id)
+        run.finished_at = datetime.now(UTC) - timedelta(days=200)
+        session.execute(update(Run).where(Run.baseline_id == run.id).values(finished_at=run.finished_at))
+        assert clear_logs(session, ArtifactSettings(), datetime.now(UTC)) > 0
+    async with site.client() as client:
+        answer = await client.get(path(site))
+        page = await client.get(f"/runs/{run.id}")
+    assert (answer.status_code, page.status_code) == (410, 200)
+    assert answer.json()["detail"] == "logs are kept for 180 days after a run, so 'console' is gone"
