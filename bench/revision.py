@@ -53,8 +53,11 @@ class World:
     run_id: int
 
 
-async def measure_revision(*, rounds: int) -> None:
-    """Print seconds each way, their ratio, and the peak memory of the project's own processes."""
+async def measure_revision(*, rounds: int) -> bool:
+    """Print seconds each way, their ratio, and the peak memory of the project's own processes.
+
+    Return whether each is at most what it may be.
+    """
     console = Console()
     pipeline: list[float] = []
     first: list[float] = []
@@ -79,6 +82,7 @@ async def measure_revision(*, rounds: int) -> None:
     console.print(f"peak memory of the project's own processes: {peak.mb:.0f} MB (at most {MOST_MB}), of which")
     for name, megabytes in sorted(peak.parts.items(), key=lambda one: -one[1]):
         console.print(f"  {megabytes:6.0f} MB  {name}", highlight=False)
+    return ratio <= MOST_RATIO and statistics.median(first) <= MOST_FIRST_S and peak.mb <= MOST_MB
 
 
 @contextlib.asynccontextmanager

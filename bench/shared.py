@@ -24,8 +24,11 @@ RUNS = 5
 """Four revisions and their baseline."""
 
 
-async def measure_shared() -> None:
-    """Print seconds each way, and their ratio; kernel and selftests of the base are built before either begins."""
+async def measure_shared() -> bool:
+    """Print seconds each way, and their ratio; kernel and selftests of the base are built before either begins.
+
+    Return whether the ratio is at most MOST_RATIO.
+    """
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="rb-") as name:
         folder = Path(name)
@@ -38,6 +41,7 @@ async def measure_shared() -> None:
             pipeline = await _judged(there)
             console.print(f"  v1 to v4 by the pipeline: {pipeline:.1f} s")
     console.print(f"v1..v4, pipeline / by hand = {pipeline / manual:.2f} (at most {MOST_RATIO})")
+    return pipeline / manual <= MOST_RATIO
 
 
 async def _judged(there: Stack) -> float:
