@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Query
@@ -40,9 +39,7 @@ def list_logs(step_id: Id, session: Read) -> list[LogLineShape]:
     "/steps/{step_id}/logs/{name}",
     response_class=PlainTextResponse,
     responses={
-        200: {"content": {"text/plain": {}, "application/zstd": {}}},
         206: {"description": "The range asked for"},
-        410: {"description": "It is kept no longer"},
         416: {"description": "The log is shorter than that"},
     },
 )
@@ -57,7 +54,7 @@ def get_log(
 ) -> Response:
     """Return a log as it was written; while the step runs it grows, and ranges of it can be asked for.
 
-    `NAME.zst` is the whole of it packed (Zstandard).
+    `NAME.zst` is the whole of it packed (application/zstd).
     """
     plain = name.removesuffix(PACKED)
     size = queries.log_size(session, step_id, plain)
@@ -102,12 +99,11 @@ def refuse_empty(span: tuple[int, int], size: int) -> None:
         )
 
 
-def _missing(session: Session, settings: Settings, step_id: int, name: str) -> Exception:
-    step = get_step(session, step_id)
-    kept = settings.artifacts.keep_logs
-    if step is not None and cleared(session, step, settings.artifacts, datetime.now(UTC)):
-        return HTTPException(HTTPStatus.GONE, f"logs are kept for {kept.days} days after a run, so {name!r} is gone")
-    return NotFoundError(f"step {step_id} has no log named {name!r}")
+def _missing(session: Session, settings: Settings, step_id: int, name: str) -> NotFoundError:
+    step, limits = get_step(session, step_id), settings.artifacts
+    gone = step is not None and cleared(session, step, limits, datetime.now(UTC))
+    why = f"; logs are kept for {limits.keep_logs.days} days after a run" if gone else ""
+    return NotFoundError(f"step {step_id} has no log named {name!r}{why}")
 
 
 def _part(
