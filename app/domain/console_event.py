@@ -12,6 +12,8 @@ MAX_EXCERPT = 120
 _MAX_OOM = 2000
 """Lines between the call for the OOM killer and its deed: the state of the memory and a line a process."""
 _MAX_FRAMES = 64
+_MAX_BEFORE_SENTENCE = 4
+"""Lines among which UBSAN's sentence is looked for: others may speak in between."""
 _FINGERPRINT_FRAMES = 5
 _LEAK_FRAMES = 3
 
@@ -109,6 +111,24 @@ _OTHERS = re.compile(r"^(?:CPU: |NMI backtrace |Sending NMI |task:|rcu: )")
 _PREEMPTION = "Preemption disabled at:"
 """An address follows, which is no frame."""
 _SENDS_NMI = "Sending NMI "
+# What UBSAN says next, in one or two lines: lib/ubsan.c, old and new.
+_UNDEFINED = re.compile(
+    r"^(?:(?:un)?signed integer overflow:|.{1,100}? cannot be represented in type '|division by zero"
+    r"|index .{1,40}? is out of range for type '|shift exponent |left shift of |calling __builtin_unreachable"
+    r"|load of value |.{1,40}? (?:null pointer of type '|misaligned address |address \S+ with insufficient space)"
+    r"|for an object of type '|assumption of \d)"
+)
+# Where a fault hit, of any architecture: an address, and at some the registers of return, or the ends of a stack.
+_FAULT = re.compile(r"nable to handle |stack guard page ")
+_ADDRESS = re.compile(
+    r"(?:(?: for)?(?: data)?(?: at)?(?: virtual)? address:?| at) (?:0x)?([0-9a-f]{8,16})\b"
+    r"(?:, \w{1,9} == [0-9a-f]{8,16}| \(stack is [0-9a-fx.]{1,40}\))*",
+)
+_LEAST_ADDRESS = 4096
+"""Below it lies what NULL was taken for, and the number is an offset in a structure."""
+_AGAIN = re.compile(r"^(?:Oops: )+")
+_POINTER = re.compile(r"(?<= address )\S+ ")
+_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 _BORDER = re.compile(r"^={20,}$")
 _KILLED = re.compile(r"^(?:Memory cgroup o|O)ut of memory[^:]*: Kill")
 _TRACED = {ConsoleKind.BUG, ConsoleKind.LOCKDEP, ConsoleKind.SOFT_LOCKUP}
@@ -144,6 +164,7 @@ class Complaint:
     """The number of its last line."""
     helpers: set[str] = field(default_factory=set)
     """CPUs that show their stacks in it because its own asked them to."""
+    _sentence: str = ""
     _asks: bool = False
     _lines: int = 0
     _excerpt: list[str] = field(default_factory=list)
@@ -174,6 +195,8 @@ class Complaint:
         self._lines += 1
         self._asks = self._asks or text.startswith(_SENDS_NMI)
         self._add_frame(text)
+        if self.kind is ConsoleKind.UBSAN and self._lines <= _MAX_BEFORE_SENTENCE and _UNDEFINED.match(text):
+            self._sentence = f"{self._sentence} {text}".strip()
         if len(self._excerpt) < MAX_EXCERPT or _KILLED.match(text):
             self._excerpt[MAX_EXCERPT - 1 :] = [text]
         if _END.match(text) or _KILLED.match(text):
@@ -222,7 +245,9 @@ class Complaint:
             self._elsewhere = True
 
     def _fingerprint(self, functions: Sequence[str]) -> str:
-        what = VARIABLE.sub("N", "\n".join(filter(None, (_DIE.sub("", self.title), self.said))))
+        # Of a sentence of UBSAN's its words and its type count; which value it was may differ from boot to boot.
+        said = _SIGN.sub("", self._sentence) or self.said
+        what = VARIABLE.sub("N", "\n".join(filter(None, (_DIE.sub("", self.title), said))))
         # Who asks for memory is reached by many ways, each of them the same leak.
         depth = _LEAK_FRAMES if self.kind is ConsoleKind.LEAK else _FINGERPRINT_FRAMES
         named = list(dict.fromkeys(of_any_build(name) for name in functions))[:depth]
@@ -230,9 +255,12 @@ class Complaint:
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
     def _title(self, functions: Sequence[str]) -> str:
-        """Name it: what it is, the function it happened in unless the words say it already, and what WARN() says."""
-        why = f": {self.said}" if self.said else ""
-        said = self.title if self.title.startswith(self.kind) else f"{self.kind}: {self.title}"
+        """Name it: what it is, the function it happened in where no word says it yet, and what WARN() or UBSAN says."""
+        said = _POINTER.sub("", self._sentence) or self.said
+        why = f": {said}" if said else ""
+        said = _steady(self.title)
+        said = _AGAIN.sub("", said) if self.kind is ConsoleKind.OOPS else said
+        said = said if said.startswith(self.kind) else f"{self.kind}: {said}"
         if not functions or f"{functions[0]}+" in said:
             return f"{said[:200]}{why}"[:300]
         if self.kind is ConsoleKind.LEAK:
@@ -243,6 +271,13 @@ class Complaint:
 def of_any_build(function: str) -> str:
     """Return a function's name as it is in other builds and at other loads of the same program."""
     return _OF_BUILD.sub("", function)
+
+
+def _steady(title: str) -> str:
+    """Return a title without the addresses of this boot that a fault hit."""
+    if not _FAULT.search(title):
+        return title
+    return _ADDRESS.sub(lambda found: found[0] if int(found[1], 16) < _LEAST_ADDRESS else "", title)
 
 
 def _trimmed(lines: Sequence[str]) -> Sequence[str]:
