@@ -40,6 +40,10 @@ _LINES = (
 )  # fmt: skip
 
 
+# Of uneven shares, so that no caller has the same lines of each report.
+_CALLERS = (b"T1", b"T1", b"C0", b"T99", b"T100", b"C1", b"T1", b"T99", b"C0", b"T12345")
+
+
 class FoundError(AssertionError):
     """Something that must not happen, in words."""
 
@@ -105,11 +109,24 @@ def examine_log(data: bytes, choose: random.Random, tally: LogTally) -> None:
         raise FoundError(f"what is read depends on pieces of {size} bytes")
     _check_results(results, end, len(data))
     _check_events(report)
+    said = by_callers(data)
+    at_once = _console(said, size)
+    if at_once != _console(said, len(said)):
+        raise FoundError(f"what several callers say depends on pieces of {size} bytes")
+    _check_events(at_once)
     left = left_behind(PLAN, end, results, death=Death(words="x"), events=report.events)
     if not set(left.tests) <= set(PLAN):
         raise FoundError("tests are left that were not given")
     results_document(data)
     console_document(data)
+
+
+def by_callers(data: bytes) -> bytes:
+    """Return a log as several tasks and CPUs would have said it, line by line; a few lines stay without."""
+    callers = itertools.cycle((*_CALLERS, b""))
+    return b"\n".join(
+        b"[    5.000001][%6s] %s" % (caller, line) if (caller := next(callers)) else line for line in data.split(b"\n")
+    )
 
 
 def _pieces(data: bytes, size: int) -> Sequence[bytes]:

@@ -83,6 +83,21 @@ def _warning(number: int) -> bytes:
     return _WARNING % (number, number, number % 4000, number, number, number, number) + _TRACE
 
 
+def _at_once(number: int) -> bytes:
+    """Warnings of twenty tasks, more than are followed at once, each with a line in turn (CONFIG_PRINTK_CALLER)."""
+    lines = (_cut_out(number) for number in range(number, number + 20))
+    return b"".join(
+        b"[    9.123456][%6s] %s\n" % (b"T%d" % (number + task), line)
+        for turn in zip(*lines, strict=True)
+        for task, line in enumerate(turn)
+    )
+
+
+def _cut_out(number: int) -> list[bytes]:
+    """The lines of a warning without their stamps."""
+    return [line.partition(b"] ")[2] for line in _warning(number).splitlines()]
+
+
 def _heads(number: int) -> bytes:
     return b"[%5d.000000] BUG: unable to handle page fault for address: ffff%012x of %d\n" % (number, number, number)
 
@@ -129,13 +144,15 @@ CONSOLES: dict[str, Callable[[int], bytes]] = {
     "rubbish": _garbage,
     "one line": _one_line,
 }
+CALLERS: dict[str, Callable[[int], bytes]] = {"warnings of many tasks at once": _at_once}
+"""More consoles; bench/log_fuzz.py puts callers before lines itself."""
 
 
 def measure_parsers(*, megabytes: int = MB) -> bool:
     """Read every mixture; return whether each kept within LIMIT_MB, and LIMIT_S for 100 MB."""
     console = Console(highlight=False)
     good = True
-    for port, mixtures in (("results", RESULTS), ("console", CONSOLES)):
+    for port, mixtures in (("results", RESULTS), ("console", CONSOLES | CALLERS)):
         for name, make in mixtures.items():
             with tempfile.NamedTemporaryFile(prefix="rb-") as file:
                 _write(Path(file.name), make, megabytes * 1_000_000)

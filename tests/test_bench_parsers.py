@@ -28,11 +28,12 @@ def test_mixtures_of_results(name, found, tmp_path):
         ("each line an oops", "complaints, 1 different"),
         ("each line another complaint", "200 complaints, 200 different"),
         ("rubbish", "0 complaints, 0 different"),
+        ("warnings of many tasks at once", "complaints, 1 different"),
     ],
 )
 def test_mixtures_of_consoles(name, found, tmp_path):
     file = tmp_path / "console"
-    parsers._write(file, parsers.CONSOLES[name], 200_000)
+    parsers._write(file, (parsers.CONSOLES | parsers.CALLERS)[name], 200_000)
     assert found in parsers._read("console", str(file))
 
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.complaints import telling
-from app.domain.console import VARIABLE, ConsoleEvent, ConsoleKind, of_any_build
+from app.domain.console import ConsoleEvent, ConsoleKind
+from app.domain.console_event import VARIABLE, of_any_build
 from app.domain.flake import History
 
 TELLING_FRAMES = 5

@@ -93,6 +93,8 @@ _HEADS: tuple[tuple[ConsoleKind, tuple[str, ...], re.Pattern[str]], ...] = (
             r"|kernel stack overflow.*|general protection fault.*|Oops: .*|Internal error: .*)"
         ),
     ),
+    # Two BUG()s of one function are one where no condition is printed: their lines, and their offsets in the function,
+    # move with each patch above them, and what only moved must not look like another complaint.
     (ConsoleKind.BUG, ("kernel BUG", "Kernel BUG"), re.compile(r"^[kK]ernel (BUG at (?:.{1,300}?:\d+(?=!)|\S+))")),
     (ConsoleKind.BUG, ("BUG: ",), re.compile(r"^BUG: (.+)")),
     (ConsoleKind.BUG, ("CFI failure",), re.compile(r"^(CFI failure at \S+)")),

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from app.domain.buildlog import tree_path
 from app.domain.console import ConsoleEvent, Decoded, Place
@@ -16,11 +17,15 @@ from app.domain.testlog.lines import text_of
 MOST_EVENTS = 12
 """Events whose frames are looked up: a page shows no more of them in full."""
 MOST_FRAMES = 24
+MOST_BESIDE = 24
+"""Frames of an event's other stacks: who had the memory before, who else waits."""
 MOST_INLINED = 16
 MOST_PADDING = 64
 """Bytes: a cache line, the most that functions are aligned to."""
 _TEXT = 300
 _FRAME = re.compile(r"([A-Za-z_][\w.]{0,200})\+0x([0-9a-f]{1,8})/0x([0-9a-f]{1,8})")
+# A return address, as of KASAN's "Allocated by task": not the guesses behind `?`, nor where registers point to.
+_RETURN = re.compile(r"^ *([A-Za-z_][\w.]{0,200}\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8})(?= |$)", re.MULTILINE)
 _IN_LINE = re.compile(r"[A-Za-z_][\w.]*\+0x[0-9a-f]+/0x[0-9a-f]+")
 
 
@@ -34,12 +39,19 @@ class Wanted:
 
 def wanted_frames(events: Iterable[ConsoleEvent]) -> tuple[Wanted, ...]:
     """Return the frames to look up, each once."""
-    found = [
-        Wanted(frame=frame, exact=at == 0 and event.exact_first)
-        for event in list(events)[:MOST_EVENTS]
-        for at, frame in enumerate(event.frames[:MOST_FRAMES])
-    ]
+    found = (one for event in list(events)[:MOST_EVENTS] for one in (*_first_stack(event), *_beside(event)))
     return tuple(dict.fromkeys(found))
+
+
+def _first_stack(event: ConsoleEvent) -> list[Wanted]:
+    exact = event.exact_first
+    return [Wanted(frame=one, exact=at == 0 and exact) for at, one in enumerate(event.frames[:MOST_FRAMES])]
+
+
+def _beside(event: ConsoleEvent) -> list[Wanted]:
+    """Return the frames of the other stacks in an event's excerpt."""
+    others = dict.fromkeys(frame for frame in _RETURN.findall(event.excerpt) if frame not in event.frames)
+    return [Wanted(frame=frame, exact=False) for frame in islice(others, MOST_BESIDE)]
 
 
 def names_of(frames: Iterable[Wanted]) -> tuple[str, ...]:
@@ -102,18 +114,15 @@ def decoded(events: Sequence[ConsoleEvent], places: Mapping[Wanted, tuple[Place,
 
 
 def _decoded(event: ConsoleEvent, places: Mapping[Wanted, tuple[Place, ...]]) -> ConsoleEvent:
-    found = {}
-    for at, frame in enumerate(event.frames):
-        known = places.get(Wanted(frame=frame, exact=at == 0 and event.exact_first))
-        if known:
-            found[frame] = known
+    first = {one.frame: places[one] for one in _first_stack(event) if places.get(one)}
+    found = first | {one.frame: places[one] for one in _beside(event) if places.get(one)}
     if not found:
         return event
     lines = [_annotated(line, found) for line in event.excerpt.split("\n")]
     return replace(
         event,
         excerpt="\n".join(lines),
-        decoded=tuple(Decoded(frame=frame, places=known) for frame, known in found.items()),
+        decoded=tuple(Decoded(frame=frame, places=known) for frame, known in first.items()),
     )
 
 

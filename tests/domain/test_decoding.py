@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.console import ConsoleEvent, Place, scan_console
-from app.domain.decoding import MOST_EVENTS, Wanted, addresses, decoded, names_of, read_answers, wanted_frames
+from app.domain.decoding import (
+    MOST_BESIDE,
+    MOST_EVENTS,
+    Wanted,
+    addresses,
+    decoded,
+    names_of,
+    read_answers,
+    wanted_frames,
+)
 
 OOPS = """\
 [   12.3] BUG: kernel NULL pointer dereference, address: 0000000000000018
@@ -67,6 +76,21 @@ def test_lines_stand_beside_their_frames_with_what_was_inlined() -> None:
     assert lines[4] == " vfs_read+0xb4/0x320"
     assert [one.frame for one in event.decoded] == ["frob_next+0x1c/0x60", "bpf_seq_read+0x1a2/0x4b0"]
     assert event.fingerprint == events[0].fingerprint
+
+
+def test_who_had_the_memory_before_is_looked_up_for_the_excerpt_alone() -> None:
+    stacks = "Allocated by task 5:\n kasan_save_stack+0x2/0x5\n frob_new+0x8/0x9 [frob]\n ? guess+0x1/0x9\n"
+    head = "BUG: KASAN: slab-use-after-free in frob_next+0x1c/0x60\nCall Trace:\n frob_next+0x1c/0x60\n\n"
+    events = scan_console(head + stacks + "Freed by task 5:\n kfree+0x1/0x9\nRIP: 0010:other+0x1/0x9\n" + "=" * 60)
+    assert events[0].frames == ("frob_next+0x1c/0x60",)
+    frames = wanted_frames(events)
+    assert [one.frame.partition("+")[0] for one in frames] == ["frob_next", "kasan_save_stack", "frob_new", "kfree"]
+    assert not any(one.exact for one in frames)
+    (event,) = decoded(events, {frames[2]: (Place(function="frob_new", file="f.c", line=3),)})
+    assert "frob_new+0x8/0x9 (f.c:3) [frob]" in event.excerpt.split("\n")
+    assert event.decoded == ()
+    many = "BUG: x\nFreed by task 5:\n" + "".join(f" f{number}+0x1/0x9\n" for number in range(90))
+    assert len(wanted_frames(scan_console(many))) == MOST_BESIDE
 
 
 def test_a_part_of_a_function_taken_back_into_it_is_no_news() -> None:
