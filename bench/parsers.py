@@ -84,7 +84,7 @@ def _warning(number: int) -> bytes:
 
 
 def _at_once(number: int) -> bytes:
-    """Warnings of twenty tasks, more than are followed at once, each with a line in turn (CONFIG_PRINTK_CALLER)."""
+    """Warnings of twenty tasks, each with a line in turn (CONFIG_PRINTK_CALLER)."""
     lines = (_cut_out(number) for number in range(number, number + 20))
     return b"".join(
         b"[    9.123456][%6s] %s\n" % (b"T%d" % (number + task), line)

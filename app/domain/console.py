@@ -36,8 +36,11 @@ MAX_READ = 10_000
 MAX_INSIDE = 300_000
 """Lines of complaints after which the same."""
 
-MAX_AT_ONCE = 16
-"""Tasks and CPUs that complain at once, before the one is given up that was silent for longest."""
+MAX_AT_ONCE = 64
+"""Tasks and CPUs that complain at once, before the one is given up that was silent for longest.
+
+More than a guest has CPUs, for what is given up half read looks like another complaint.
+"""
 
 _MAX_SAID = 8
 """Lines of words between the cut and what was cut out."""
