@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -25,6 +26,9 @@ FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacu
 MEMORY = Path("/dev/shm")  # a database is made there in a hundredth of a second, on a disk in two tenths
 ROOM = 1 << 30  # bytes; containers have 64 MB there, too little
 _numbers = count(1)
+# What a loaded machine is slow at has not failed: benchmarks say how long things take.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
