@@ -40,6 +40,8 @@ _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 _MAX_NAMED_SUBTESTS = 5
 _MAX_OWN_LOG = 2000
 _MAX_HASHES = 4
+_MAX_OPEN = 64
+"""Tests of which subtests were printed and not their own line; `-j` takes as many workers as there are processors."""
 _MAX_HELD = 10_000
 """Subtests without a test's name that wait for it."""
 
@@ -71,7 +73,7 @@ class TestProgsParser(SuiteParser):
 
     def __init__(self, suite: str = "test_progs") -> None:
         super().__init__(suite)
-        self._open: _OpenTest | None = None
+        self._open: dict[str, _OpenTest] = {}  # several with `-j`
         self._log = LogWindow()
         self._log_start = 0
         self._log_end = 0
@@ -115,7 +117,7 @@ class TestProgsParser(SuiteParser):
         """Say what is left; a test whose subtests were printed but not its own line has not ended."""
         rest = () if self.complete else self._log.lines()
         self._log.clear()
-        self._open = None
+        self._open.clear()
         self._repeating = False
         nameless = [result for number in list(self._held) for result in self._release(number)]
         return SuiteEnd(results=tuple(nameless), summary=self._summary(rest))
@@ -154,16 +156,21 @@ class TestProgsParser(SuiteParser):
             self._repeating = False  # a test printed those words; this result is not a repetition
         if outcome is Outcome.FAIL and len(self._failed) < MAX_RESULTS:
             self._failed.add(name)
-        if self._open is None or self._open.name != test:
-            self._open = _OpenTest(name=test)
+        opened = self._open.pop(test, None) or _OpenTest(name=test)
         results = []
         if found["sub"] is not None:
-            results.append(self._subtest(self._open, name, outcome))
+            self._keep_open(opened)
+            results.append(self._subtest(opened, name, outcome))
         else:
-            results += self._release(found["number"], self._open)
-            opened, self._open = self._open, None
+            results += self._release(found["number"], opened)
             results.append(self._test(opened, outcome, (found["more"] or b"").decode().strip(" ()")))
         return [result for result in results if result is not None]
+
+    def _keep_open(self, test: _OpenTest) -> None:
+        """Wait for a test's own line, not for those of very many."""
+        self._open[test.name] = test
+        if len(self._open) > _MAX_OPEN:
+            del self._open[next(iter(self._open))]
 
     def _hold(self, found: re.Match[bytes], outcome: Outcome) -> None:
         """Keep a subtest until the line of its test, which names it."""

@@ -308,3 +308,15 @@ def test_logs_lie_within_the_stream_and_names_are_unique(lines: list[bytes]) -> 
         if result.log_start is not None:
             assert result.log_end is not None
             assert 0 <= result.log_start <= result.log_end <= len(data)
+
+
+def test_subtests_of_two_workers_in_turn_count_one_failure_once() -> None:
+    lines = [
+        b"#1/1     a/x:FAIL", b"#2/1     b/y:OK", b"#1/2     a/z:OK", b"#2       b:OK", b"#1       a:FAIL",
+    ]  # fmt: skip
+    results, end = read(join(lines))
+    assert [(one.name, one.aggregate) for one in results if one.outcome is Outcome.FAIL] == [
+        ("a/x", False),
+        ("a", True),
+    ]
+    assert end.summary.tally.failed == 1
