@@ -15,8 +15,10 @@ from app.domain.console import MAX_EVENTS, ConsoleReport, ConsoleScanner
 from app.domain.guest_stream import MAX_SUITES, GuestEnd, GuestStream
 from app.domain.lives import Death, left_behind
 from app.domain.outcome import TestResult
-from app.domain.results_document import console_document, results_document
+from app.domain.results_document import console_document
 from app.domain.testlog.suite import MAX_NAME
+from app.inspect.files import plain_file
+from app.inspect.results_json import write_results
 from bench.parsers import CONSOLES, RESULTS
 
 LIMIT_S = 2.0
@@ -117,8 +119,9 @@ def examine_log(data: bytes, choose: random.Random, tally: LogTally) -> None:
     left = left_behind(PLAN, end, results, death=Death(words="x"), events=report.events)
     if not set(left.tests) <= set(PLAN):
         raise FoundError("tests are left that were not given")
-    results_document(data)
-    console_document(data)
+    with plain_file([data]) as captured:
+        write_results(captured, len)
+    console_document([data])
 
 
 def by_callers(data: bytes) -> bytes:

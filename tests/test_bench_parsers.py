@@ -44,3 +44,13 @@ def test_a_mixture_is_measured_in_a_process_of_its_own(tmp_path):
     assert 0 < seconds < 60
     assert 5 < megabytes < 500
     assert "complaints" in found
+
+
+@pytest.mark.parametrize(("port", "mixture"), [("results", parsers._mixed), ("console", parsers._quiet)])
+def test_the_command_is_measured_too(port, mixture, tmp_path):
+    file = tmp_path / "log"
+    parsers._write(file, mixture, 100_000)
+    seconds, megabytes, found = parsers._read_apart(f"inspect {port}", str(file))
+    assert 0 < seconds < 60
+    assert 5 < megabytes < 500
+    assert int(found.removesuffix(" bytes")) > 300

@@ -1,12 +1,16 @@
 """A log as somebody captured it -> what the machine wrote: without colours, and without what a CI put before each line.
 
-Also tells which suite wrote it. Lines keep their numbers.
+Also tells which suite wrote it. Lines keep their numbers. However long it is, a few pieces of it are in memory at once.
 """
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice, pairwise
+from typing import BinaryIO
 
+PIECE = 1 << 20
 SAMPLE = 1 << 18
 MOST_ENDS = 64
 """Ends of suites, and lines that say which begins, after which another is looked for."""
@@ -53,80 +57,161 @@ _LINES = {
     ),
 }
 _MARKS = {suite: re.compile(rb"^" + line, re.MULTILINE) for suite, line in _LINES.items()} | {
-    "kselftest": re.compile(rb"^(?:# )*K?TAP version \d|\A\s*(?:ok|not ok|1\.\.)[ \d]", re.MULTILINE),
+    "kselftest": re.compile(rb"^(?:# )*K?TAP version \d", re.MULTILINE),
     "test_progs": re.compile(_PROGS, re.MULTILINE),
 }
+_BARE_TAP = re.compile(rb"\s*(?:ok|not ok|1\.\.)[ \d]")
+"""How TAP without a version begins."""
 # A newline is searched for much faster than the begin of a line.
 _OWN = [re.compile(rb"\n" + line, re.MULTILINE) for line in _LINES.values()]
 _LONGEST = 4096
 """Bytes that hold any of the marks."""
 
 _END = re.compile(rb"^(?:Summary: \d{1,9}(?:/\d{1,9})? PASSED|test_maps: OK, ).*\n?", re.MULTILINE)
+_WORDS_OF_ENDS = (b"Summary: ", b"test_maps: OK, ")
 # As the BPF CI says it; it alone knows which flavour of test_progs that is.
 _BEGIN = re.compile(rb"Testing (test_progs(?:-\w{1,32})?|test_maps|test_verifier)[ \r]{0,9}$", re.MULTILINE)
 
 
-def plain(data: bytes, *, of_kernel: bool = False) -> bytes:
-    """Return what was captured without escape sequences and stamps; `of_kernel` keeps the kernel's own."""
-    if b"\x1b" in data:
-        data = _ESCAPES.sub(b"", data)
-    sample = data[:SAMPLE]
-    if _STAMPED.search(sample):
-        data = _STAMPED.sub(b"", data)
-    if not of_kernel and _PRINTK.search(sample):
-        data = _PRINTK.sub(b"", data)
-    return data
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one suite wrote, in bytes of what was captured; `suite` is None where nothing bears a mark."""
+
+    suite: str | None
+    start: int
+    end: int
 
 
-def suite_of(data: bytes) -> str | None:
+def plain(pieces: Iterable[bytes], *, of_kernel: bool = False) -> Iterator[bytes]:
+    """Yield what was captured without escape sequences and stamps; `of_kernel` keeps the kernel's own.
+
+    Whether there are stamps is told by the first piece.
+    """
+    stamps: list[re.Pattern[bytes]] | None = None
+    for piece in _whole_lines(pieces, PIECE):
+        text = _ESCAPES.sub(b"", piece) if b"\x1b" in piece else piece
+        if stamps is None:
+            looked_for = [_STAMPED] if of_kernel else [_STAMPED, _PRINTK]
+            stamps = [stamp for stamp in looked_for if stamp.search(text[:SAMPLE])]
+        for stamp in stamps:
+            text = stamp.sub(b"", text)
+        yield text
+
+
+def between(file: BinaryIO, start: int, end: int, *, size: int = PIECE) -> Iterator[bytes]:
+    """Yield a part of a file in pieces of about `size` bytes, each of whole lines; others may read it meanwhile."""
+    return _whole_lines(_read(file, start, end, size), size)
+
+
+def suite_of(pieces: Iterable[bytes]) -> str | None:
     """Return which suite wrote this, by the first marks that it bears; None where none is borne."""
-    for at in range(0, len(data), SAMPLE):  # a machine's boot, or a build, may stand before them
+    for number, piece in enumerate(pieces):  # a machine's boot, or a build, may stand before them
+        if number == 0 and _BARE_TAP.match(piece):
+            return "kselftest"
         for suite, mark in _MARKS.items():
-            if mark.search(data, at, at + SAMPLE):
+            if mark.search(piece):
                 return suite
     return None
 
 
-def by_suite(data: bytes) -> list[tuple[str | None, bytes]]:
+def by_suite(file: BinaryIO) -> list[Part]:
     """Cut what was captured into what each suite wrote, for a CI may run one after the other: each with its name.
 
-    What bears no mark belongs to the suite before it, a boot to the first; a suite is None where nothing bears one.
+    What bears no mark belongs to the suite before it, a boot to the first. The parts are the whole, in order.
+
+    Args:
+        file: what `plain` left; it must be seekable.
     """
+    size = file.seek(0, os.SEEK_END)
     found: list[tuple[str | None, int]] = [(None, 0)]
-    for start, end in pairwise([*sorted({0, *_cuts(data)}), len(data)]):
-        suite = _suite_between(data, start, end, found[-1][0])
+    for start, end in pairwise([*sorted({0, *_cuts(between(file, 0, size))}), size]):
+        suite = _suite_between(file, start, end, found[-1][0])
         if found[-1][0] is None:
             found[-1] = (suite, 0)
         elif suite not in {None, found[-1][0]}:
             found.append((suite, start))
-    starts = [start for _, start in found]
-    return [(suite, data[start:end]) for (suite, start), end in zip(found, [*starts[1:], len(data)], strict=True)]
+    ends = [start for _, start in found[1:]] + [size]
+    return [Part(suite=suite, start=start, end=end) for (suite, start), end in zip(found, ends, strict=True)]
 
 
-def _cuts(data: bytes) -> Iterator[int]:
+def _read(file: BinaryIO, start: int, end: int, size: int) -> Iterator[bytes]:
+    while start < end:
+        file.seek(start)
+        piece = file.read(min(size, end - start))
+        if not piece:
+            return
+        start += len(piece)
+        yield piece
+
+
+def _whole_lines(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the same in pieces of at least `size` bytes that end with a line; one without a newline is cut."""
+    held: list[bytes] = []
+    holding = 0
+    for piece in pieces:
+        held.append(piece)
+        holding += len(piece)
+        if holding < size:
+            continue
+        data = b"".join(held)
+        end = data.rfind(b"\n") + 1 or len(data)
+        yield data[:end]
+        held, holding = [data[end:]], len(data) - end
+    if holding:
+        yield b"".join(held)
+
+
+def _cuts(pieces: Iterable[bytes]) -> Iterator[int]:
     """Yield where another suite may begin: behind an end, where that is said, and where its own lines begin."""
-    told = {found.end() for found in islice(_END.finditer(data), MOST_ENDS)}
-    told |= {data.rfind(b"\n", 0, found.start()) + 1 for found in islice(_BEGIN.finditer(data), MOST_ENDS)}
-    yield from told
-    for start, end in pairwise(sorted({0, *told, len(data)})):
-        # A suite that crashed has no end: the next one's first line tells. One that stands alone needs no cut.
-        firsts = (_first(mark, data, start, end) for mark in _OWN)
-        yield from sorted(at for at in firsts if at is not None)[1:]
+    at, left = 0, {_END: MOST_ENDS, _BEGIN: MOST_ENDS}
+    firsts: dict[re.Pattern[bytes], int] = {}
+    for piece in pieces:
+        told = _told(piece, left)
+        for start, end in pairwise([*sorted({0, *told}), len(piece)]):
+            if start in told:
+                yield at + start
+                yield from _later(firsts)
+            for mark in _OWN:
+                if mark not in firsts and (first := _first(mark, piece, start, end)) is not None:
+                    firsts[mark] = at + first
+        at += len(piece)
+    yield from _later(firsts)
 
 
-def _first(mark: re.Pattern[bytes], data: bytes, start: int, end: int) -> int | None:
+def _told(piece: bytes, left: dict[re.Pattern[bytes], int]) -> set[int]:
+    """Return where in a piece a suite ends or is said to begin; `left` is how many more of each are looked for."""
+    ends = []
+    if any(word in piece for word in _WORDS_OF_ENDS):  # much faster than the begin of a line is found
+        ends = [found.end() for found in islice(_END.finditer(piece), left[_END])]
+    begins = [piece.rfind(b"\n", 0, found.start()) + 1 for found in islice(_BEGIN.finditer(piece), left[_BEGIN])]
+    left[_END] -= len(ends)
+    left[_BEGIN] -= len(begins)
+    return {*ends, *begins}
+
+
+def _later(firsts: dict[re.Pattern[bytes], int]) -> list[int]:
+    """Return where suites begin after the first one, and forget them all.
+
+    A suite that crashed has no end: the next one's first line tells. One that stands alone needs no cut.
+    """
+    later = sorted(firsts.values())[1:]
+    firsts.clear()
+    return later
+
+
+def _first(mark: re.Pattern[bytes], piece: bytes, start: int, end: int) -> int | None:
     """Return where the first line is that bears a mark; `start` is the begin of a line."""
-    if start == 0 and mark.match(b"\n" + data[:_LONGEST]):
+    if start == 0 and mark.match(b"\n" + piece[:_LONGEST]):
         return 0
-    found = mark.search(data, max(start - 1, 0), end)
+    found = mark.search(piece, max(start - 1, 0), end)
     return None if found is None else found.start() + 1
 
 
-def _suite_between(data: bytes, start: int, end: int, before: str | None) -> str | None:
-    """Return which suite wrote a piece, `before` the one before it: one of a kind goes on until another is begun."""
-    suite = suite_of(data[start:end])
-    line = data.find(b"\n", start, end)
-    said = _BEGIN.search(data, start, end if line < 0 else line)
+def _suite_between(file: BinaryIO, start: int, end: int, before: str | None) -> str | None:
+    """Return which suite wrote a part, `before` the one before it: one of a kind goes on until another is begun."""
+    suite = suite_of(between(file, start, end, size=SAMPLE))
+    file.seek(start)
+    said = _BEGIN.search(file.readline(min(_LONGEST, end - start)))
     if said and suite in {None, (begun := said[1].decode()).partition("-")[0]}:
         return begun
     return before if before is not None and suite == before.partition("-")[0] else suite

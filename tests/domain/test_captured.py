@@ -1,20 +1,27 @@
 """Logs as people capture them."""
 
 import time
+from io import BytesIO
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.captured import by_suite, plain, suite_of
-from app.domain.results_document import console_document, results_document
+from app.domain import captured as reader
+from app.domain.captured import plain, suite_of
+from app.domain.results_document import console_document
+from tests.inspected import results_document
 
 PROGS = b"#1       align:OK\nf:FAIL:3 no\n#2       b:FAIL\nSummary: 1/0 PASSED, 0 SKIPPED, 1 FAILED\n"
 KUNIT = (
     b"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: s\n    1..2\n    ok 1 a\n    not ok 2 b\nnot ok 1 s\n"
 )
 OOPS = b"[    1.0] BUG: kernel NULL pointer dereference, address: 0\n[    1.0] RIP: 0010:frob+0x1/0x9\n"
+
+
+def by_suite(data: bytes) -> list[tuple[str | None, bytes]]:
+    return [(part.suite, data[part.start : part.end]) for part in reader.by_suite(BytesIO(data))]
 
 
 def lines(data: bytes, before: bytes, after: bytes = b"") -> bytes:
@@ -71,7 +78,7 @@ def test_kunit_in_a_kernels_log(before: bytes) -> None:
 
 @pytest.mark.parametrize("before", [b"", b"\x1b[31m", b"2024-06-11T10:00:00.1234567Z "])
 def test_a_console_keeps_its_lines(before: bytes) -> None:
-    (event,) = console_document(lines(b"SeaBIOS\r\n" + OOPS, before, b"\r"))["events"]
+    (event,) = console_document([lines(b"SeaBIOS\r\n" + OOPS, before, b"\r")])["events"]
     assert (event["kind"], event["line"], event["frames"]) == ("oops", 2, ["frob+0x1/0x9"])
 
 
@@ -100,7 +107,7 @@ def test_a_console_keeps_its_lines(before: bytes) -> None:
     ],
 )
 def test_a_suite_is_told_by_its_marks(data: bytes, suite: str | None) -> None:
-    assert suite_of(data) == suite
+    assert suite_of([data]) == suite
 
 
 def test_suites_that_a_ci_ran_one_after_the_other() -> None:
@@ -181,9 +188,9 @@ def test_a_hostile_line_is_looked_at_in_bounded_time(line: bytes) -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read(data: bytes) -> None:
-    assert plain(data).count(b"\n") == data.count(b"\n")
+    assert b"".join(plain([data])).count(b"\n") == data.count(b"\n")
     results_document(data)
-    console_document(data)
+    console_document([data])
 
 
 @given(
@@ -196,3 +203,20 @@ def test_nothing_is_lost_between_suites(some: list[bytes]) -> None:
     parts = by_suite(captured)
     assert b"".join(part for _, part in parts) == captured
     assert all(one[0] != other[0] for one, other in pairwise(parts))
+
+
+@given(
+    st.lists(
+        st.sampled_from((CRASH + MAPS + VERIFIER + TAP + PROGS + b"Testing test_maps\n").splitlines()), max_size=60
+    ),
+    st.sampled_from([b"", b"\x1b[32m", b"2024-06-11T10:00:00.1Z "]),
+    st.integers(150, 600),
+)
+def test_it_does_not_matter_in_which_pieces_it_is_read(some: list[bytes], before: bytes, size: int) -> None:
+    data = lines(b"\n".join(some), before)
+    whole = by_suite(b"".join(plain([data])))
+    cut = b"".join(plain([data[at : at + size] for at in range(0, len(data), size)]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader.between, "__kwdefaults__", {"size": size})
+        patch.setattr(reader, "SAMPLE", size)
+        assert by_suite(cut) == whole

@@ -9,10 +9,10 @@ from app.domain.buildlog import compiler_errors
 from app.domain.console import scan_console
 from app.domain.log_diff import diff_logs
 from app.domain.log_fold import Style
-from app.domain.results_document import results_document
 from app.domain.selftests_index import index_tree
 from app.domain.testlog.excerpt import explain
 from app.domain.verifier_log import find_checks
+from tests.inspected import results_document
 
 SIZE = 300_000
 LIMIT_S = 4.0

@@ -16,6 +16,7 @@ MAX_EXPLAINED = 1000
 """Failures whose logs are read in depth; more than that explains nothing and costs time."""
 
 MAX_NAME = 300
+MAX_UNFINISHED = 1000
 _MAX_REST = 4000
 
 
@@ -40,7 +41,8 @@ class SuiteSummary:
     program, when it said so. `last_test`: the last top-level test that reported. `dropped`: how many results, or lines
     that look like one, came after MAX_RESULTS. `agrees`: the suite counted what was read, so that nothing was lost on
     the way; None where it does not say.
-    `rest`: the last output (at most 4,000 characters) that belongs to no result.
+    `rest`: the last output (at most 4,000 characters) that belongs to no result. `not_run`: what the output itself
+    says was begun and that has no result (at most MAX_UNFINISHED); what else was to be run it does not say.
     """
 
     suite: str
@@ -52,6 +54,7 @@ class SuiteSummary:
     last_test: str | None
     dropped: int
     rest: str
+    not_run: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ class SuiteParser(ABC):
         self._last_test: str | None = None
         self._rest = ""
         self._dropped = 0
+        self._unfinished: dict[str, None] = {}
         self._explained = 0
         self._names: Counter[str] = Counter()
         self._recorded = 0
@@ -164,6 +168,11 @@ class SuiteParser(ABC):
             counts=counts,
         )
 
+    def _leave(self, name: str) -> None:
+        """Say that the output told of a test that began, and no more of it."""
+        if len(self._unfinished) < MAX_UNFINISHED:
+            self._unfinished[shorten(name, MAX_NAME)] = None
+
     def _agrees(self) -> bool | None:
         """Compare what the suite counted with what was read; suites count differently."""
         return None
@@ -193,4 +202,5 @@ class SuiteParser(ABC):
             last_test=self._last_test,
             dropped=self._dropped,
             rest=self._rest,
+            not_run=tuple(name for name in self._unfinished if name not in self._names),
         )

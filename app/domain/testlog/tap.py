@@ -100,7 +100,7 @@ class TapParser(SuiteParser):
     def end(self) -> SuiteEnd:
         """Give nested results whose parent never ended, and the summary."""
         results = self._left() + self._release(parent=None)
-        self._begun.clear()
+        self._close_from(0)
         rest = [] if self.complete else self._log.lines()
         return SuiteEnd(results=tuple(results), summary=self._summary(rest))
 
@@ -142,10 +142,17 @@ class TapParser(SuiteParser):
 
     def _left(self) -> list[TestResult]:
         """Record what the program that ran had held back."""
-        return self._of(self._program, self._program.parser.end().results) if self._program else []
+        if self._program is None:
+            return []
+        end = self._program.parser.end()
+        for name in end.summary.not_run:
+            self._leave(f"{self._program.name}/{name}")
+        return self._of(self._program, end.results)
 
-    def _close_from(self, depth: int) -> None:
-        """Forget what was said to have begun at this depth and below it."""
+    def _close_from(self, depth: int, *, ended: int = 0) -> None:
+        """Forget what was said to have begun at this depth and below it; the first `ended` of it has its result."""
+        for at in sorted(at for at in self._begun if at >= depth)[ended:]:
+            self._leave("/".join(self._begun_above(at)))
         self._begun = {at: name for at, name in self._begun.items() if at < depth}
 
     def _result(self, found: re.Match[str], offset: int) -> list[TestResult]:
@@ -155,7 +162,7 @@ class TapParser(SuiteParser):
         name = _name(rest[: split.start()] if split else rest, found["number"])
         directive = rest[split.end() :].strip() if split else ""
         outcome, remark = _outcome(found["word"], directive)
-        self._close_from(depth + 1)
+        self._close_from(depth + 1, ended=1)
         if depth > 0:
             if len(self._pending) < _MAX_PENDING:
                 why = self._why(outcome, remark, directive, self._since)

@@ -53,4 +53,6 @@ class TestMapsParser(SuiteParser):
 
     def end(self) -> SuiteEnd:
         """Return the summary; what was printed last is in its `rest` when the program did not reach its end."""
+        if not self.complete and (self._recorded or self._log):
+            self._leave("test_maps")
         return SuiteEnd(results=(), summary=self._summary([] if self.complete else self._log.lines()))

@@ -5,8 +5,8 @@ subtest its log if it failed and `#12/3    name/subtest:OK|FAIL|SKIP`, then `#12
 newer trees also `SKIP (not built)`. At the very end all that failed is printed once more under `All error logs:`, then
 `Summary: a/b PASSED, c SKIPPED, d FAILED` (newer: `e/f FAILED`, `(d not built)`).
 
-Before Linux 5.16 a subtest is `#12/3 subtest:OK`, without its test's name and without padding, and there are no error
-logs at the end; older summaries lack what they did not count.
+Before Linux 5.19 nothing is padded, and before 5.16 a subtest is `#12/3 subtest:OK`, without its test's name, and there
+are no error logs at the end; older summaries lack what they did not count.
 """
 
 import re
@@ -30,6 +30,7 @@ _RESULT = re.compile(
 _OLD_SUBTEST = re.compile(
     rb"#(?P<number>\d{1,9})/\d{1,9} (?P<old>[^ ].{0,2000}):(?P<word>OK|FAIL|SKIP)\s*\Z", re.DOTALL
 )
+_NAME = re.compile(r"[A-Za-z0-9_]{1,128}")
 _SUMMARY = re.compile(
     rb"Summary: (\d{1,9})(?:/(\d{1,9}))? PASSED(?:, (\d{1,9}) SKIPPED(?: \(\d+ not built\))?)?"
     rb", (\d{1,9})(?:/\d{1,9})? FAILED"
@@ -40,10 +41,12 @@ _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 _MAX_NAMED_SUBTESTS = 5
 _MAX_OWN_LOG = 2000
 _MAX_HASHES = 4
+_PADDED = len("#1234567 ")
+"""Where the name begins at the least since test_progs pads the number to seven columns."""
 _MAX_OPEN = 64
 """Tests of which subtests were printed and not their own line; `-j` takes as many workers as there are processors."""
 _MAX_HELD = 10_000
-"""Subtests without a test's name that wait for it."""
+"""Subtests that wait for their test's name."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,19 @@ class _Held:
     span: Span | None
 
 
+@dataclass(slots=True)
+class _Nameless:
+    """A test of which the number is known, by its subtests."""
+
+    subtests: list[_Held] = field(default_factory=list)
+    own_log: list[str] = field(default_factory=list)
+
+    def name(self) -> str | None:
+        """Return what the subtests say before a slash, where all say the same: since Linux 5.16 that is their test."""
+        names = {one.name.partition("/")[0] if "/" in one.name else "" for one in self.subtests}
+        return name if len(names) == 1 and _NAME.fullmatch(name := names.pop()) else None
+
+
 class TestProgsParser(SuiteParser):
     """Reads test_progs and its flavours (`test_progs-no_alu32`, `test_progs-cpuv4`), one process or `-j`."""
 
@@ -80,8 +96,9 @@ class TestProgsParser(SuiteParser):
         self._failed: set[str] = set()
         self._repeating = False
         self._counted = [0, 0]
-        self._held: dict[bytes, list[_Held]] = {}
+        self._held: dict[bytes, _Nameless] = {}
         self._holding = 0
+        self._released: set[bytes] = set()
 
     def take(self, lines: list[bytes], offset: int) -> list[TestResult]:
         """Read lines that begin at byte `offset` of the stream; return the results that they complete."""
@@ -117,9 +134,12 @@ class TestProgsParser(SuiteParser):
         """Say what is left; a test whose subtests were printed but not its own line has not ended."""
         rest = () if self.complete else self._log.lines()
         self._log.clear()
-        self._open.clear()
         self._repeating = False
         nameless = [result for number in list(self._held) for result in self._release(number)]
+        if not self.complete:
+            for name in self._open:
+                self._leave(name)
+        self._open.clear()
         return SuiteEnd(results=tuple(nameless), summary=self._summary(rest))
 
     def _other(self, line: bytes) -> None:
@@ -145,9 +165,10 @@ class TestProgsParser(SuiteParser):
 
     def _result(self, found: re.Match[bytes]) -> list[TestResult]:
         outcome = _OUTCOMES[found["word"]]
-        if found.re is _OLD_SUBTEST:
+        if _is_unpadded_subtest(found):
             self._hold(found, outcome)
             return []
+        more = (found["more"] or b"").decode().strip(" ()")
         test = text_of(found["name"])
         name = test if found["sub"] is None else f"{test}/{text_of(found['subname'])}"
         if self._repeating:
@@ -160,10 +181,10 @@ class TestProgsParser(SuiteParser):
         results = []
         if found["sub"] is not None:
             self._keep_open(opened)
-            results.append(self._subtest(opened, name, outcome))
+            results.append(self._subtest(opened, name, outcome, more))
         else:
             results += self._release(found["number"], opened)
-            results.append(self._test(opened, outcome, (found["more"] or b"").decode().strip(" ()")))
+            results.append(self._test(opened, outcome, more))
         return [result for result in results if result is not None]
 
     def _keep_open(self, test: _OpenTest) -> None:
@@ -174,37 +195,53 @@ class TestProgsParser(SuiteParser):
 
     def _hold(self, found: re.Match[bytes], outcome: Outcome) -> None:
         """Keep a subtest until the line of its test, which names it."""
+        if self._repeating and found["number"] in self._released:
+            return
         if self._holding >= _MAX_HELD:
             self._dropped += 1
             return
         self._holding += 1
+        test = self._held.setdefault(found["number"], _Nameless())
         span = self._span() if outcome is Outcome.FAIL else self._printed()
         why = self._explain(span.lines) if span is not None and outcome is Outcome.FAIL else None
+        if outcome is not Outcome.FAIL:
+            self._own_log(test.own_log)
         place = None if span is None else Span(lines=(), start=span.start, end=span.end)
-        self._held.setdefault(found["number"], []).append(_Held(text_of(found["old"]), outcome, why, place))
+        name = found["old"] if found.re is _OLD_SUBTEST else found["name"] + b"/" + found["subname"]
+        test.subtests.append(_Held(text_of(name), outcome, why, place))
 
     def _release(self, number: bytes, test: _OpenTest | None = None) -> list[TestResult]:
         """Record the subtests that were held for the test of a number; it names them, where it got that far."""
-        held = self._held.pop(number, [])
-        self._holding -= len(held)
-        parent = f"#{number.decode()}" if test is None else test.name
+        held = self._held.pop(number, None)
+        if held is None:
+            return []
+        self._released.add(number)
+        self._holding -= len(held.subtests)
+        if test is None:
+            test = _OpenTest(name=held.name() or f"#{number.decode()}")
+            self._keep_open(test)
+        test.own_log += held.own_log
         results = []
-        for one in held:
-            name = f"{parent}/{one.name}"
+        whole = held.name() == test.name
+        for one in held.subtests:
+            name = one.name if whole else f"{test.name}/{one.name}"
             self._counted[0] += one.outcome is Outcome.PASS
-            if test is not None:
-                test.subtests += 1
-                test.failed += [name] if one.outcome is Outcome.FAIL else []
-            results.append(self._record(name, one.outcome, parent=parent, why=one.why, span=one.span))
+            test.subtests += 1
+            test.failed += [name] if one.outcome is Outcome.FAIL else []
+            results.append(self._record(name, one.outcome, parent=test.name, why=one.why, span=one.span))
         return [result for result in results if result is not None]
 
-    def _subtest(self, test: _OpenTest, name: str, outcome: Outcome) -> TestResult | None:
+    def _own_log(self, kept: list[str]) -> None:
+        """Add what stands here: without -v only a failing subtest's log is printed, so that it is the test's own."""
+        kept += self._log.lines()[: _MAX_OWN_LOG - len(kept)]
+
+    def _subtest(self, test: _OpenTest, name: str, outcome: Outcome, more: str) -> TestResult | None:
         test.subtests += 1
         self._counted[0] += outcome is Outcome.PASS
         if outcome is not Outcome.FAIL:
-            # Without -v only a failing subtest's log is printed: what stands here is the test's own.
-            test.own_log += self._log.lines()[: _MAX_OWN_LOG - len(test.own_log)]
-            return self._record(name, outcome, parent=test.name, span=self._printed())
+            self._own_log(test.own_log)
+            why = Explanation(message=more, detail=None) if more else None
+            return self._record(name, outcome, parent=test.name, why=why, span=self._printed())
         test.failed.append(name)
         span = self._span()
         return self._record(name, outcome, parent=test.name, why=self._explain(span.lines), span=span)
@@ -243,14 +280,22 @@ def _find_result(line: bytes) -> re.Match[bytes] | None:
     end = len(line)
     for _ in range(_MAX_HASHES):
         at = line.rfind(b"#", 0, end)
-        if at < 0:
+        if at <= 0:
             break
         found = _RESULT.match(line, at)
-        # test_progs pads the number to seven columns: a line that only looks alike is a log's.
-        if found is not None and found.start("name") - at >= len("#1234567 "):
+        # A line that only looks alike is a log's.
+        if found is not None and found.start("name") - at >= _PADDED:
             return found
         end = at
     return _OLD_SUBTEST.match(line)
+
+
+def _is_unpadded_subtest(found: re.Match[bytes]) -> bool:
+    """Whether only its test's line says whether a subtest bears its test's name before a slash, or has one itself."""
+    if found.re is _OLD_SUBTEST:
+        return True
+    before = found.start("name") - found.start()
+    return found["sub"] is not None and before == found.end("sub") - found.start() + 1 < _PADDED
 
 
 def _stream_size(sizes: Sequence[int]) -> int:

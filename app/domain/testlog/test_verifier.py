@@ -71,6 +71,8 @@ class TestVerifierParser(SuiteParser):
         """Return the failing test that was still open, if any, and the summary."""
         rest = [] if self.complete or self._failing else self._log.lines()
         last = self._close(self._taken_to)
+        if self._begun:
+            self._leave(self._begun[0])
         self._begun = None
         return SuiteEnd(results=() if last is None else (last,), summary=self._summary(rest))
 

@@ -116,6 +116,46 @@ def test_kernels_before_5_16_name_a_subtest_without_its_test() -> None:
     assert end.summary.complete
 
 
+def test_a_slash_in_the_name_of_an_old_subtest_is_no_test() -> None:
+    log = b"own words\n#7/1 tc/ingress, x:OK\nf:FAIL:3 no\n#7/2 xdp/frags:FAIL\n#7 some_test:FAIL\n#8 foo:OK\n"
+    results, end = read(log + b"Summary: 1/1 PASSED, 0 SKIPPED, 1 FAILED\n")
+    assert [(str(one.key), one.outcome, one.message) for one in results] == [
+        ("some_test/tc/ingress, x", Outcome.PASS, None),
+        ("some_test/xdp/frags", Outcome.FAIL, "no"),
+        ("some_test", Outcome.FAIL, "1 of 2 subtests failed: xdp/frags"),
+        ("foo", Outcome.PASS, None),
+    ]
+    assert "own words" in results[2].detail
+    assert end.summary.agrees
+
+
+def test_kernels_from_5_16_to_5_18_name_the_test_without_padding() -> None:
+    log = b"#7/1 tc/in/gress:OK\nf:FAIL:3 no\n#7/2 tc/e:FAIL\n#7 tc:FAIL\n"
+    again = b"All error logs:\n#7/1 tc/in/gress:OK\n#7/2 tc/e:FAIL\n#7 tc:FAIL\n"
+    results, end = read(log + again + b"Summary: 0/1 PASSED, 0 SKIPPED, 1 FAILED\n")
+    assert [(str(one.key), one.outcome) for one in results] == [
+        ("tc/in/gress", Outcome.PASS),
+        ("tc/e", Outcome.FAIL),
+        ("tc", Outcome.FAIL),
+    ]
+    assert end.summary.agrees
+    died, end = read(log[: log.index(b"#7 tc")])
+    assert [(str(one.key), one.parent) for one in died] == [("tc/in/gress", "tc"), ("tc/e", "tc")]
+    assert end.summary.not_run == ("tc",)
+
+
+def test_a_number_so_long_that_one_space_is_left_is_no_old_subtest() -> None:
+    results, _ = read(b"#400/100 verifier_x/a:OK\n#400     verifier_x:OK\n")
+    assert [str(one.key) for one in results] == ["verifier_x/a", "verifier_x"]
+    parser = TestProgsParser()
+    assert len(parser.feed(b"#400/100 verifier_x/a:OK\n")) == 1
+
+
+def test_a_subtest_that_was_not_built_says_so() -> None:
+    (result,) = read(b"#1/1     a/b:SKIP (not built)\n")[0]
+    assert (result.outcome, result.message) == (Outcome.SKIP, "not built")
+
+
 @pytest.mark.parametrize(
     ("line", "claimed"),
     [

@@ -1,25 +1,18 @@
 """`reroll inspect`: what the parsers see, as JSON or as a short table."""
 
-import gzip
 import json
-import zlib
 from collections.abc import Sequence
-from io import BytesIO
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from app.domain.message import parse_message, split_mbox
-from app.errors import SubmissionError
+from app.inspect.files import plain_file, unpacked
 
 # Imports inside functions: a start-up of half a second is a promise.
 # ruff: noqa: PLC0415
-
-MAX_FILE = 512_000_000
-GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-PIECE = 1 << 16
 
 
 def show_thread(places: Sequence[str], *, as_json: bool) -> None:
@@ -48,22 +41,26 @@ def show_thread(places: Sequence[str], *, as_json: bool) -> None:
 
 
 def show_results(file: Path, *, suite: str | None, as_json: bool) -> None:
-    """Print the results read from a suite's output, or a guest's whole stream.
+    """Print the results read from a suite's output, or a guest's whole stream, as they are read.
 
     Raises:
-        SubmissionError: the file cannot be read.
+        SubmissionError: the file cannot be read; nothing was printed.
     """
-    from app.domain.results_document import results_document
+    from app.domain.outcome import TestResult
+    from app.domain.results_document import read_results
+    from app.inspect.results_json import write_results
 
-    document = results_document(_read(file), suite=suite)
-    suites = document.get("suites", [document])
-    if not any(one["results"] for one in suites):
+    with plain_file(unpacked(file)) as captured:
+        if as_json:
+            any_result = write_results(captured, partial(typer.echo, nl=False), suite=suite)
+        else:
+            any_result = False
+            for one in read_results(captured, suite=suite):
+                if isinstance(one, TestResult):
+                    any_result = True
+                    typer.echo(f"{one.outcome:5} {one.name}" + (f"  {one.message}" if one.message else ""))
+    if not any_result:
         typer.echo(f"{file}: no result of a test was found; --suite says whose output it is", err=True)
-    if as_json:
-        _print_json(document)
-        return
-    for one in (result for each in suites for result in each["results"]):
-        typer.echo(f"{one['outcome']:5} {one['name']}" + (f"  {one['message']}" if one["message"] else ""))
 
 
 def show_console(file: Path, *, as_json: bool) -> None:
@@ -74,7 +71,7 @@ def show_console(file: Path, *, as_json: bool) -> None:
     """
     from app.domain.results_document import console_document
 
-    document = console_document(_read(file))
+    document = console_document(unpacked(file))
     if as_json:
         _print_json(document)
         return
@@ -84,7 +81,7 @@ def show_console(file: Path, *, as_json: bool) -> None:
 
 def _bytes_of(place: str) -> bytes:
     if not place.startswith(("http://", "https://")):
-        return _read(Path(place))
+        return b"".join(unpacked(Path(place)))
     import asyncio
 
     from app.config import settings
@@ -94,43 +91,6 @@ def _bytes_of(place: str) -> bytes:
     use = settings()
     client = LoreClient(use.lore, use.cache_dir)
     return asyncio.run(client.thread(parse_reference(place)))
-
-
-def _read(file: Path) -> bytes:
-    try:
-        data = file.read_bytes() if file.stat().st_size <= MAX_FILE else None
-    except OSError as error:
-        raise SubmissionError(f"{file} cannot be read: {error.strerror}") from error
-    if data is not None and data.startswith(GZIP_MAGIC):
-        try:
-            with gzip.open(BytesIO(data)) as packed:  # what is a pipe can be read but once
-                data = packed.read(MAX_FILE + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise SubmissionError(f"{file} is cut off or no gzip: {error}") from error
-    elif data is not None and data.startswith(ZSTD_MAGIC):
-        data = _unpacked(file, data)
-    if data is None or len(data) > MAX_FILE:
-        raise SubmissionError(f"{file} holds more than {MAX_FILE} bytes; give a part of it")
-    return data
-
-
-def _unpacked(file: Path, data: bytes) -> bytes:
-    """Return what zstd packed, in several frames perhaps; what is over MAX_FILE is left out but for a byte."""
-    import zstandard
-
-    found = bytearray()
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    try:
-        while data and len(found) <= MAX_FILE:
-            if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
-            found += frame.decompress(data[:PIECE])
-            data = frame.unused_data + data[PIECE:]
-    except zstandard.ZstdError as error:
-        raise SubmissionError(f"{file} is cut off or no zstd: {error}") from error
-    if not frame.eof and len(found) <= MAX_FILE:
-        raise SubmissionError(f"{file} is cut off or no zstd: its last frame is not whole")
-    return bytes(found[: MAX_FILE + 1])
 
 
 def _print_json(document: Any) -> None:  # noqa: ANN401 - any JSON document
