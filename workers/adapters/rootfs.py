@@ -48,7 +48,10 @@ TEXTS = {
 LIBRARIES = ("libelf.so.1", "libz.so.1", "libzstd.so.1", "libcrypto.so.3", "libpcap.so.0.8", "libcap.so.2")
 LIBRARIES_TOO = ("libgcc_s.so.1", "libstdc++.so.6", "librt.so.1", "libpthread.so.0", "libdw.so.1", "libbpf.so.1")
 NEW = ".new-"
+MOST_BYTES = 512 * 1024**2
 UNUSED_S = 30 * 86400.0
+IN_USE_S = 86400.0
+"""No attempt takes so long: whoever made a root then boots it no more."""
 LEFT_S = 3600.0
 _LDD_S = timedelta(seconds=60)
 _COMPILE_S = timedelta(seconds=120)
@@ -163,10 +166,18 @@ def _write(folder: Path, entries: list[cpio.Entry]) -> tuple[Path, str]:
 
 
 def _clear(folder: Path, *, but: Path) -> None:
-    """Delete roots that no worker has made for a month, and what workers that were killed left of theirs."""
+    """Delete roots that no worker has made for a month, the longest unused sooner where all are more than MOST_BYTES.
+
+    What workers that were killed left of theirs goes too.
+    """
+    found: list[tuple[float, int, Path]] = []
     for path in folder.iterdir():
-        left = path.name.startswith(NEW)
-        if path != but and (left or path.name.startswith("root-")):
+        if path.name.startswith((NEW, "root-")) and path != but:
             with contextlib.suppress(FileNotFoundError):  # another worker was faster
-                if time.time() - path.stat().st_mtime > (LEFT_S if left else UNUSED_S):
-                    path.unlink()
+                found.append(((now := path.stat()).st_mtime, now.st_size, path))
+    total = but.stat().st_size
+    for last_use, size, path in sorted(found, reverse=True):
+        total += size
+        kept = UNUSED_S if total <= MOST_BYTES else IN_USE_S
+        if time.time() - last_use > (LEFT_S if path.name.startswith(NEW) else kept):
+            path.unlink(missing_ok=True)

@@ -1,4 +1,6 @@
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,47 @@ async def test_missing_tool_is_said(tmp_path, monkeypatch):
 
 def test_init_is_shell_that_every_debian_reads():
     subprocess.run(["dash", "-n", str(INIT)], check=True)
+
+
+@pytest.fixture
+def some_roots(tmp_path):
+    """Roots of 10 bytes by the days since they were made last, and one that a worker which was killed began."""
+
+    def make(*ages):
+        for days in ages:
+            path = tmp_path / f"root-{days}.cpio"
+            path.write_bytes(bytes(10))
+            os.utime(path, (time.time() - days * 86400,) * 2)
+        return tmp_path
+
+    return make
+
+
+def left(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_was_not_made_for_a_month_is_cleared(some_roots):
+    folder = some_roots(0, 2, 29, 31)
+    rootfs._clear(folder, but=folder / "root-0.cpio")
+    assert left(folder) == ["root-0.cpio", "root-2.cpio", "root-29.cpio"]
+
+
+def test_of_too_many_the_longest_unused_go_but_none_of_today(some_roots, monkeypatch):
+    monkeypatch.setattr(rootfs, "MOST_BYTES", 35)
+    folder = some_roots(0, 2, 3, 4, 5)
+    rootfs._clear(folder, but=folder / "root-0.cpio")
+    assert left(folder) == ["root-0.cpio", "root-2.cpio", "root-3.cpio"]
+    monkeypatch.setattr(rootfs, "MOST_BYTES", 5)
+    folder = some_roots(0, 0.5, 2)
+    rootfs._clear(folder, but=folder / "root-0.cpio")
+    assert left(folder) == ["root-0.5.cpio", "root-0.cpio"]
+
+
+def test_what_a_killed_worker_left_is_cleared_and_what_one_writes_now_is_not(some_roots):
+    folder = some_roots(0)
+    for name, age in ((".new-dead", 7200), (".new-live", 60), ("notes", 1e8)):
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    rootfs._clear(folder, but=folder / "root-0.cpio")
+    assert left(folder) == [".new-live", "notes", "root-0.cpio"]
