@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -127,3 +129,21 @@ def test_results_of_suites_in_turn_are_each_in_its_own_place(tmp_path, capsys):
         ("test_verifier", 1),
         ("test_progs", 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("most", "words"),
+    [
+        (0, "no temporary file can be made: No usable temporary directory found in "),
+        (100_000, "no room in {}: File too large; TMPDIR names another folder\n"),
+        (200_000, "no room in {}: File too large; TMPDIR names another folder\n"),
+    ],
+)
+def test_a_full_disk_is_said(tmp_path, most, words):
+    file = tmp_path / "log"
+    file.write_bytes(b"".join(b"#%d       t%d:OK\n" % (n, n) for n in range(8000)))  # 150 kB, more as JSON
+    limited = ["prlimit", f"--fsize={most}", sys.executable, "-m", "app.cli", "inspect", "results", str(file)]
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run([*limited, "--json"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("reroll: " + words.format(tmp_path))

@@ -4,13 +4,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import FileIO
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from typing import BinaryIO, Protocol
 
 from app.domain.captured import plain
-from app.errors import SubmissionError
+from app.errors import InfrastructureError, SubmissionError
 
 MAX_FILE = 512_000_000
 GZIP_MAGIC = b"\x1f\x8b"
@@ -55,10 +56,42 @@ def unpacked(file: Path) -> Iterator[bytes]:
 
 @contextmanager
 def plain_file(pieces: Iterable[bytes]) -> Iterator[BinaryIO]:
-    """Hold what was captured in a file of its own, without escape sequences and stamps, while it is looked at."""
-    with TemporaryFile(prefix="reroll-") as file:
-        file.writelines(plain(pieces))
+    """Hold what was captured in a file of its own, without escape sequences and stamps, while it is looked at.
+
+    Raises:
+        InfrastructureError: there is no room for it.
+    """
+    with scratch() as file:
+        for piece in plain(pieces):
+            keep(file, piece)
         yield file
+
+
+def scratch() -> FileIO:
+    """Return a file without a name, for `keep`; not buffered, so that it is full when that is told, not when it ends.
+
+    Raises:
+        InfrastructureError: there is no room for any.
+    """
+    try:
+        return TemporaryFile(prefix="reroll-", buffering=0)
+    except OSError as error:
+        raise InfrastructureError(f"no temporary file can be made: {error.strerror}") from error
+
+
+def keep(file: FileIO, data: bytes) -> None:
+    """Write to a file of `scratch`.
+
+    Raises:
+        InfrastructureError: there is no room for it.
+    """
+    try:
+        while data:
+            data = data[file.write(data) :]
+    except OSError as error:
+        raise InfrastructureError(
+            f"no room in {gettempdir()}: {error.strerror}; TMPDIR names another folder"
+        ) from error
 
 
 def _contents(file: Path, head: bytes, pieces: Iterable[bytes]) -> Iterable[bytes]:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from tempfile import TemporaryFile
+from io import FileIO
 from typing import Any, BinaryIO
 
 from app.domain.guest_stream import GuestEnd
 from app.domain.outcome import TestResult
 from app.domain.results_document import machine_values, read_results, result_values, suite_values
 from app.domain.testlog import SuiteSummary
+from app.inspect.files import keep, scratch
 
 _PIECE = 1 << 16
 
@@ -34,8 +35,11 @@ def write_results(captured: BinaryIO, write: Callable[[bytes], object], *, suite
         captured: a seekable file, as `plain_file` holds it.
         write: takes the next bytes of the document.
         suite: whose rules to read by; None: what the output looks like.
+
+    Raises:
+        InfrastructureError: there is no room for the results that wait.
     """
-    with TemporaryFile(prefix="reroll-") as file:
+    with scratch() as file:
         kept = _Kept(file)
         suites: list[_Suite] = []
         machine = None
@@ -57,14 +61,17 @@ def write_results(captured: BinaryIO, write: Callable[[bytes], object], *, suite
 class _Kept:
     """Results in the order in which they were read, each behind a comma, and where those of each suite are."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: FileIO) -> None:
         self._file = file
         self._size = 0
+        self._waiting = bytearray()
         self._places: dict[str, list[tuple[int, int]]] = {}
 
     def add(self, result: TestResult) -> None:
         line = b",\n" + _json(result_values(result))
-        self._file.write(line)
+        self._waiting += line
+        if len(self._waiting) >= _PIECE:
+            self._keep()
         start, self._size = self._size, self._size + len(line)
         places = self._places.setdefault(result.suite, [])
         if places and places[-1][1] == start:
@@ -76,7 +83,8 @@ class _Kept:
         return self._places.pop(suite, [])
 
     def read(self, places: list[tuple[int, int]]) -> Iterator[bytes]:
-        """Yield what is kept there, but for the first comma."""
+        """Yield what is kept there, but for the first comma; nothing may be added any more."""
+        self._keep()
         skip = 1
         for start, end in places:
             at = start + skip
@@ -86,6 +94,10 @@ class _Kept:
                 data = self._file.read(min(_PIECE, end - at))
                 at += len(data)
                 yield data
+
+    def _keep(self) -> None:
+        keep(self._file, bytes(self._waiting))
+        self._waiting.clear()
 
 
 def _suite(summary: SuiteSummary, kept: _Kept, more: dict[str, Any]) -> _Suite:

@@ -39,7 +39,8 @@ _SUMMARY = re.compile(
 _SIGNAL = re.compile(rb"(?:\[\d{1,9}\]: )?Caught signal #(\d{1,3})!")
 _OUTCOMES = {b"OK": Outcome.PASS, b"FAIL": Outcome.FAIL, b"SKIP": Outcome.SKIP}
 _MAX_NAMED_SUBTESTS = 5
-_MAX_OWN_LOG = 2000
+_MAX_OWN_LOG = 64 * 1024
+"""Characters of what a test itself printed that are kept until its own line."""
 _MAX_HASHES = 4
 _PADDED = len("#1234567 ")
 """Where the name begins at the least since test_progs pads the number to seven columns."""
@@ -50,13 +51,28 @@ _MAX_HELD = 10_000
 
 
 @dataclass(slots=True)
+class _OwnLog:
+    """What a test itself printed between its subtests."""
+
+    lines: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def extend(self, log: LogWindow) -> None:
+        for line in log.lines() if self.size < _MAX_OWN_LOG else ():
+            self.lines.append(line[: _MAX_OWN_LOG - self.size])
+            self.size += len(line) + 1
+            if self.size >= _MAX_OWN_LOG:
+                return
+
+
+@dataclass(slots=True)
 class _OpenTest:
     """The top-level test whose subtests are being printed."""
 
     name: str
     subtests: int = 0
     failed: list[str] = field(default_factory=list)
-    own_log: list[str] = field(default_factory=list)
+    own_log: _OwnLog = field(default_factory=_OwnLog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +90,7 @@ class _Nameless:
     """A test of which the number is known, by its subtests."""
 
     subtests: list[_Held] = field(default_factory=list)
-    own_log: list[str] = field(default_factory=list)
+    own_log: _OwnLog = field(default_factory=_OwnLog)
 
     def name(self) -> str | None:
         """Return what the subtests say before a slash, where all say the same: since Linux 5.16 that is their test."""
@@ -204,8 +220,8 @@ class TestProgsParser(SuiteParser):
         test = self._held.setdefault(found["number"], _Nameless())
         span = self._span() if outcome is Outcome.FAIL else self._printed()
         why = self._explain(span.lines) if span is not None and outcome is Outcome.FAIL else None
-        if outcome is not Outcome.FAIL:
-            self._own_log(test.own_log)
+        if outcome is not Outcome.FAIL and len(self._held) <= _MAX_OPEN:
+            test.own_log.extend(self._log)
         place = None if span is None else Span(lines=(), start=span.start, end=span.end)
         name = found["old"] if found.re is _OLD_SUBTEST else found["name"] + b"/" + found["subname"]
         test.subtests.append(_Held(text_of(name), outcome, why, place))
@@ -220,7 +236,7 @@ class TestProgsParser(SuiteParser):
         if test is None:
             test = _OpenTest(name=held.name() or f"#{number.decode()}")
             self._keep_open(test)
-        test.own_log += held.own_log
+        test.own_log.lines += held.own_log.lines
         results = []
         whole = held.name() == test.name
         for one in held.subtests:
@@ -231,15 +247,12 @@ class TestProgsParser(SuiteParser):
             results.append(self._record(name, one.outcome, parent=test.name, why=one.why, span=one.span))
         return [result for result in results if result is not None]
 
-    def _own_log(self, kept: list[str]) -> None:
-        """Add what stands here: without -v only a failing subtest's log is printed, so that it is the test's own."""
-        kept += self._log.lines()[: _MAX_OWN_LOG - len(kept)]
-
     def _subtest(self, test: _OpenTest, name: str, outcome: Outcome, more: str) -> TestResult | None:
         test.subtests += 1
         self._counted[0] += outcome is Outcome.PASS
         if outcome is not Outcome.FAIL:
-            self._own_log(test.own_log)
+            # Without -v only a failing subtest's log is printed: what stands here is the test's own.
+            test.own_log.extend(self._log)
             why = Explanation(message=more, detail=None) if more else None
             return self._record(name, outcome, parent=test.name, why=why, span=self._printed())
         test.failed.append(name)
@@ -252,7 +265,7 @@ class TestProgsParser(SuiteParser):
             why = Explanation(message=_remark(more), detail=None) if more else None
             return self._record(test.name, outcome, aggregate=test.subtests > 0, why=why, span=self._printed())
         span = self._span()
-        why = self._explain([*test.own_log, *span.lines])
+        why = self._explain([*test.own_log.lines, *span.lines])
         if test.failed:
             why = Explanation(message=_failed_subtests(test), detail=why.detail)
         span_or_none = span if span.lines else None

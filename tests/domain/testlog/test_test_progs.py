@@ -320,6 +320,19 @@ def test_memory_stays_bounded_whatever_is_printed(piece: bytes) -> None:
     assert held < 8 << 20
 
 
+@pytest.mark.parametrize("subtest", [b"#%d/1 t%d/a:OK\n", b"#%d/1    t%d/a:OK\n"])
+def test_what_tests_print_between_their_subtests_is_kept_within_bounds(subtest: bytes) -> None:
+    parser = TestProgsParser()
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            parser.feed((b"w" * 900 + b"\n") * 250 + subtest % (number, number))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 8 << 20
+
+
 LONG = {b"<70000>": b"x" * 70_000, b"<65536>": b"y" * 65_536, b"<65535>": b"z" * 65_535}
 ODD_LINES = st.lists(
     st.one_of(
