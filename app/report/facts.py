@@ -96,8 +96,9 @@ class Tested:
 
     `tree_url` is where others get the tree, "" where they cannot; `accelerator` is QEMU's, "" where nothing was booted.
     `compared` counts tests with a result on both sides; `not_built` are tests that the base cannot build, each with
-    the reason; `not_run` those that the machine did not come to; `flaky` and `ignored` those whose failures nobody is
-    blamed for, each with its figures or why.
+    the reason; `not_run` those that the machine did not come to; `gone` and `skipped` those that the base runs: the
+    former do not exist with the patches, the latter skip themselves; `flaky` and `ignored` those whose failures nobody
+    is blamed for, each with its figures or why.
     `programs` is what is to be said of what the verifier spends (app.report.programs), "" for nothing.
     """
 
@@ -112,7 +113,8 @@ class Tested:
     compared: int = 0
     not_built: tuple[tuple[str, str], ...] = ()
     not_run: tuple[str, ...] = ()
-    disappeared: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
     flaky: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
     first: tuple[First, ...] = ()

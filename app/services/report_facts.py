@@ -13,7 +13,7 @@ from app.config import Settings
 from app.db.models import Change, Revision, Run
 from app.db.queries.programs import list_programs
 from app.db.queries.reports import changes_of_class
-from app.domain.outcome import ChangeClass, TestKey, Verdict
+from app.domain.outcome import ChangeClass, Outcome, TestKey, Verdict
 from app.domain.verdict import Counts
 from app.domain.veristat import compare_programs
 from app.report.facts import BlamedTest, BuildError, Complaint, First, Refusal, ReportFacts, Since, Tested
@@ -63,9 +63,11 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
     evidence = run.evidence
     excused = (ChangeClass.NOT_RUN, ChangeClass.DISAPPEARED, ChangeClass.FLAKY, ChangeClass.IGNORED)
     of_class: dict[ChangeClass, list[tuple[str, str]]] = defaultdict(list)
+    gone, skipped = list[str](), list[str]()
     for one in changes_of_class(session, run.id, excused):
         of_class[one.kind].append((str(_key(one)), one.reason or ""))
-    gone = dict.fromkeys(name for name, _ in of_class[ChangeClass.DISAPPEARED])
+        if one.kind is ChangeClass.DISAPPEARED:
+            (skipped if one.patched is Outcome.SKIP else gone).append(str(_key(one)))
     not_built = [(one["test"], one.get("reason") or "") for one in evidence.get("not_built", [])]
     return Tested(
         patches=revision.total,
@@ -77,9 +79,10 @@ def _tested(session: Session, run: Run, revision: Revision, *, tree_url: str) ->
         toolchain=run.toolchain,
         accelerator=evidence.get("accelerator", ""),
         compared=Counts(**evidence.get("counts", {})).compared,
-        not_built=tuple(one for one in not_built if one[0] not in gone),
+        not_built=tuple(one for one in not_built if one[0] not in {*gone, *skipped}),
         not_run=tuple(name for name, _ in of_class[ChangeClass.NOT_RUN]),
-        disappeared=tuple(gone),
+        gone=tuple(dict.fromkeys(gone)),
+        skipped=tuple(dict.fromkeys(skipped)),
         flaky=tuple(of_class[ChangeClass.FLAKY]),
         ignored=tuple(of_class[ChangeClass.IGNORED]),
         first=tuple(_first(run)),

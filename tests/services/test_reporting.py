@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.config import MailMode, MailSettings, Settings, TreeSettings
 from app.db.models import Report, ReportState, Revision, Run, RunState
 from app.db.session import Sessions
-from app.domain.outcome import ChangeClass, Step, Verdict
+from app.domain.outcome import ChangeClass, Outcome, Step, Verdict
 from app.report.mail import usable_message_id
 from app.services.reporting import queue_report, recipients_of
 from tests import factories as make
@@ -249,6 +249,7 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
     make.add_change(session, run, "ringcount/new", ChangeClass.NEW_FAILURE, "new with the series, failed 3 of 3")
     make.add_change(session, run, "xdp_bonding", ChangeClass.NOT_RUN)
     make.add_change(session, run, "gone", ChangeClass.DISAPPEARED)
+    make.add_change(session, run, "xdp_link", ChangeClass.DISAPPEARED).patched = Outcome.SKIP
     make.add_change(session, run, "flaky", ChangeClass.FLAKY)
 
     report = queue_report(session, mailing(), run.id)
@@ -261,7 +262,8 @@ def test_a_regression_is_told_with_its_evidence(session: Session, mailing: Mail)
         "Since v2\n--------\nfixed      ringcount/basic\nbroken     bpf_iter/ksym\n",
         "profile    bpf-quick, x86_64, QEMU (tcg)\n",
         "compared   41 tests with",
-        "gone       gone\nflaky      flaky\nnot run    1 test: xdp_bonding\nnot built  bpf_attr_size (its BPF program",
+        "gone       gone\nskipped    xdp_link\nflaky      flaky\n",
+        "flaky      flaky\nnot run    1 test: xdp_bonding\nnot built  bpf_attr_size (its BPF program",
         "'./test_progs -a bpf_iter/ksym -a ringcount/new; echo b >/proc/sysrq-trigger'\n",
     ):
         assert said in report.body, report.body
