@@ -13,6 +13,9 @@ MANY = 48
 SAMPLE = 24
 """So many of them are run again, spread over their names; were a tenth of them flukes, one would show in 92 of 100."""
 
+_AS_ONCE = (ChangeClass.FIXED, ChangeClass.PRE_EXISTING)
+"""What a single run each says of a test that the base fails."""
+
 
 def suspects(baseline: Side, patched: Side, *, ignored: Collection[TestKey]) -> tuple[TestKey, ...]:
     """Return the tests to run again on both sides: they fail with the patches alone, and nobody said to ignore them.
@@ -87,12 +90,16 @@ def in_doubt(changes: Iterable[Change], keys: Collection[TestKey]) -> tuple[Chan
     )
 
 
-def passed_before(changes: Iterable[Change], elsewhere: Side) -> tuple[Change, ...]:
-    """Return changes, those flaky that are blamed and passed `elsewhere`: in other runs of the same image."""
+def unlike_elsewhere(changes: Iterable[Change], elsewhere: Side) -> tuple[Change, ...]:
+    """Return changes, those flaky that did otherwise `elsewhere`: in other runs of the same image.
+
+    What failed in one of them and passed in another fails now and then with the same patches: nobody is blamed for it,
+    nothing is said to be fixed, and it does not fail as the base does.
+    """
     where = "in other runs of the same patches"
     return tuple(
         replace(one, cls=ChangeClass.FLAKY, reason=f"{one.reason}; {elsewhere[one.key].figures} {where}")
-        if one.cls.blamed and one.key in elsewhere
+        if (one.cls.blamed or one.cls in _AS_ONCE) and one.key in elsewhere
         else one
         for one in changes
     )

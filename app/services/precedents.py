@@ -35,22 +35,23 @@ WINDOW = timedelta(days=90)
 class Precedents:
     """What has a say beside a run's own results, test by test.
 
-    `passed` holds what tests that fail now did in other runs of the same image, where they passed at least once.
+    `elsewhere` holds what tests did in other runs of the same image, where that was not always what they do here.
     """
 
     histories: Mapping[TestKey, History] = field(default_factory=dict)
     ignored: Mapping[TestKey, Ignore] = field(default_factory=dict)
-    passed: Mapping[TestKey, Observations] = field(default_factory=dict)
+    elsewhere: Mapping[TestKey, Observations] = field(default_factory=dict)
 
 
 def find_precedents(session: Session, run_id: int, *, baseline: Side, patched: Side) -> Precedents:
     """Return what is known of the tests of a run that differ, or fail."""
     run = session.get_one(Run, run_id)
     failing = [key for key, seen in patched.items() if seen.failing and not seen.aggregate]
+    differ = swung(baseline, patched)
     return Precedents(
-        histories=_histories(session, run, swung(baseline, patched)),
+        histories=_histories(session, run, differ),
         ignored=ignored_now(session, failing, tree=run.tree, profile=run.profile),
-        passed=_passed(session, run, failing),
+        elsewhere=_elsewhere(session, run, {key: patched[key] for key in {*failing, *differ}}),
     )
 
 
@@ -60,13 +61,18 @@ def _refs(session: Session, keys: Collection[TestKey]) -> dict[TestKey, TestRef]
     return {key: (ids[key.suite, key.name], key.ordinal) for key in keys if (key.suite, key.name) in ids}
 
 
-def _passed(session: Session, run: Run, keys: Collection[TestKey]) -> dict[TestKey, Observations]:
-    """Read what tests did in other runs of the same image, where they passed: then they do not always fail with it."""
-    refs = _refs(session, keys)
+def _elsewhere(session: Session, run: Run, here: Side) -> dict[TestKey, Observations]:
+    """Read what tests did in other runs of the same image, where they passed and fail here, or failed and pass here."""
+    refs = _refs(session, here)
     seen: dict[TestRef, list[Outcome]] = defaultdict(list)
     for test_id, ordinal, outcome in with_same_patches(session, run, {test_id for test_id, _ in refs.values()}):
         seen[test_id, ordinal].append(outcome)
-    return {key: Observations(outcomes=tuple(seen[ref])) for key, ref in refs.items() if Outcome.PASS in seen[ref]}
+    there = {key: Observations(outcomes=tuple(seen[ref])) for key, ref in refs.items()}
+    return {key: one for key, one in there.items() if _other(here[key], one)}
+
+
+def _other(here: Observations, there: Observations) -> bool:
+    return Outcome.PASS in there.outcomes if here.failing else Outcome.PASS in here.outcomes and there.failing
 
 
 def _histories(session: Session, run: Run, keys: Collection[TestKey]) -> dict[TestKey, History]:

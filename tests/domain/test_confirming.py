@@ -7,10 +7,10 @@ from app.domain.confirming import (
     doubted,
     in_doubt,
     new_failures,
-    passed_before,
     sample,
     seen_again,
     suspects,
+    unlike_elsewhere,
 )
 from app.domain.flake import MOST_RUNS, History
 from app.domain.outcome import ChangeClass, TestKey
@@ -97,17 +97,24 @@ def test_what_stays_in_doubt_is_no_regression() -> None:
     assert found[0].reason == "base passed 3 of 3, patched failed 3 of 3: too few runs to rule out chance"
 
 
-def test_what_passed_in_another_run_of_the_same_patches_is_flaky_with_them() -> None:
-    changes = compare(side(t="PPP", u="PPP", v="F"), side(t="FFF", u="FFF", v="F", w="FFF"))
-    found = passed_before(changes, side(t="FPF", v="P", w="PP"))
+def test_what_another_run_of_the_same_patches_told_otherwise_is_flaky_with_them() -> None:
+    changes = compare(
+        side(t="PPP", u="PPP", v="F", x="F", y="F", z="F"), side(t="FFF", u="FFF", v="F", w="FFF", x="P", y="P", z="F")
+    )
+    found = unlike_elsewhere(changes, side(t="FPF", v="P", w="PP", x="PF"))
     assert {str(one.key): one.cls for one in found} == {
         "t": ChangeClass.FLAKY,
         "u": ChangeClass.REGRESSION,
-        "v": ChangeClass.PRE_EXISTING,
+        "v": ChangeClass.FLAKY,
         "w": ChangeClass.FLAKY,
+        "x": ChangeClass.FLAKY,
+        "y": ChangeClass.FIXED,
+        "z": ChangeClass.PRE_EXISTING,
     }
-    told = next(one.reason for one in found if one.key == key("t"))
-    assert told == "base passed 3 of 3, patched failed 3 of 3; failed 2 of 3 in other runs of the same patches"
+    reasons = {str(one.key): one.reason for one in found}
+    where = "in other runs of the same patches"
+    assert reasons["t"] == f"base passed 3 of 3, patched failed 3 of 3; failed 2 of 3 {where}"
+    assert reasons["x"] == f"base failed 1 of 1, patched passed 1 of 1; failed 1 of 2 {where}"
 
 
 def test_one_second_result_is_enough_to_go_on() -> None:

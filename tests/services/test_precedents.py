@@ -86,15 +86,29 @@ def test_what_another_run_of_the_same_image_passed_is_known_to_pass(
     make.add_results(session, other, {NAME: P}, boot=1, on_base=True)
     make.add_results(session, judged, {NAME: F, "other": F})
     failing = observe([[TestResult(suite="test_progs", name=name, outcome=F) for name in (NAME, "other")]])
-    passed = find_precedents(session, judged.id, baseline={}, patched=failing).passed
-    assert {key: seen.outcomes for key, seen in passed.items()} == ({KEY: (P, F)} if counts else {})
+    elsewhere = find_precedents(session, judged.id, baseline={}, patched=failing).elsewhere
+    assert {key: seen.outcomes for key, seen in elsewhere.items()} == ({KEY: (P, F)} if counts else {})
+
+
+def test_what_passes_where_the_base_fails_and_failed_in_another_run_of_the_same_image(
+    session: Session, judged: Run
+) -> None:
+    evidence = {"image": "one", "accelerator": "tcg"}
+    judged.evidence = evidence
+    for outcome in (P, F):
+        other = make.add_run(session, session.get_one(Revision, judged.revision_id), evidence=evidence)
+        make.add_results(session, other, {NAME: outcome})
+    make.add_results(session, judged, {NAME: P})
+    found = find_precedents(session, judged.id, baseline=side(F), patched=side(P)).elsewhere
+    assert {key: seen.outcomes for key, seen in found.items()} == {KEY: (P, F)}
+    assert not find_precedents(session, judged.id, baseline=side(P), patched=side(P)).elsewhere, "nobody asks"
 
 
 def test_without_an_image_there_is_no_other_run_of_it(session: Session, judged: Run) -> None:
     other = make.add_run(session, session.get_one(Revision, judged.revision_id))
     make.add_results(session, other, {NAME: P})
     make.add_results(session, judged, {NAME: F})
-    assert not find_precedents(session, judged.id, baseline=side(P), patched=side(F)).passed
+    assert not find_precedents(session, judged.id, baseline=side(P), patched=side(F)).elsewhere
 
 
 def judged_revision(session: Session) -> Any:

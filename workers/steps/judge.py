@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.domain.complained import came_again, doubtful, unknown
-from app.domain.confirming import in_doubt, passed_before
+from app.domain.confirming import in_doubt, unlike_elsewhere
 from app.domain.console import ConsoleEvent
 from app.domain.outcome import Step, TestKey
 from app.domain.regression import Change, candidates, compare, top_level
@@ -48,7 +48,7 @@ async def judge(context: Context, recorder: Recorder) -> Ruling:
         complaints = [one for one in fresh if came_again(one, again.looks, again.base_looks)]
         base, patched = sides(hearing, again)
         sure = {key for key in candidates(base, patched) if not patched[key].mixed}.difference(
-            doubted, precedents.ignored, precedents.passed
+            doubted, precedents.ignored, precedents.elsewhere
         )
         looks = again.looks, again.base_looks
         vague = [one for one in complaints if doubtful(one, *looks, heard[one.fingerprint], top_level(sure))]
@@ -78,7 +78,7 @@ def _rule(
             histories=precedents.histories,
             ignored=precedents.ignored,
         )
-        changes = in_doubt(passed_before(changes, precedents.passed), doubted)
+        changes = in_doubt(unlike_elsewhere(changes, precedents.elsewhere), doubted)
     since = judging.since_previous(hearing, changes)
     judgement = rule(
         Case(
