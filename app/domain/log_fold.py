@@ -29,8 +29,9 @@ class Folded:
     names: tuple[tuple[str, str], ...]
 
 
-_ADDRESS = re.compile(r"(?<![=(;xX0-9a-fA-F])(?<!; )(?:0x)?ffff[0-9a-f]{12}(?![0-9a-fA-F])")
-"""Of the kernel's half of the memory, and no bound of a register: those stand after `=`, `(` or `; `."""
+_ADDRESS = re.compile(r"(?<![=(;xX0-9a-fA-F])(?<!; )(?:0x)?ff[1-9a-f][0-9a-f]{13}(?![0-9a-fA-F])")
+"""Of the kernel's half of the memory, from ff10000000000000 on where page tables have five levels
+(Documentation/arch/x86/x86_64/mm.rst), and no bound of a register: those stand after `=`, `(` or `; `."""
 _HASHED = re.compile(r"(?<![0-9a-fA-Fx])0{8}[0-9a-f]{8}(?![0-9a-fA-F])")
 
 _LOG = (

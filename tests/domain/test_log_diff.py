@@ -58,6 +58,14 @@ def test_what_merely_moved_is_no_difference() -> None:
     assert diff.moved == 9
 
 
+def test_addresses_of_five_level_page_tables_move_too() -> None:
+    line = "4: (18) r1 = {}       ; R1_w=map_ptr(map=array_map,ks=4,vs=32)".format
+    assert not news([line("0xff11000000e3aa00")], [line("0xff110000045bd000")])
+    assert not news([line("0xff38bc0e4037a380")], [line("0xffffffff81234560")])
+    assert news([line("0xff00000000000001")], [line("0xff00000000000002")]), "no address: the hole below them"
+    assert news(["5: R1_w=0xff11000000e3aa00"], ["5: R1_w=0xff110000045bd000"]), "what a register holds"
+
+
 def test_it_unfolds_on_request() -> None:
     diff = diff_logs(BASE, moved(BASE), exact=True)
     assert not diff.same
